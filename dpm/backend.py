@@ -1,0 +1,44 @@
+"""The one place where PyTensor's compilation mode is chosen.
+
+JAX compiles the graphs of this book in seconds where PyTensor's other modes take half
+a minute, so it is the default. A choice already made, in ``PYTENSOR_FLAGS`` or in a
+``.pytensorrc`` file, is left alone.
+"""
+
+import importlib.util
+import logging
+import os
+
+import pytensor
+
+logger = logging.getLogger("dpm")
+
+_PYTENSOR_DEFAULT = "Mode"
+
+
+def _chosen_by_user() -> bool:
+    flags = os.environ.get("PYTENSOR_FLAGS", "").split(",")
+    names = {flag.split("=")[0].strip() for flag in flags}
+    return bool(names & {"mode", "linker"}) or pytensor.config.mode != _PYTENSOR_DEFAULT
+
+
+def select_mode() -> str:
+    """Set ``pytensor.config.mode`` for this process unless the user has set it.
+
+    Returns
+    -------
+    str
+        The mode now in force: ``"JAX"``, or ``"NUMBA"`` where jax is not installed,
+        or the user's own choice.
+    """
+    if not _chosen_by_user():
+        if importlib.util.find_spec("jax") is not None:
+            pytensor.config.mode = "JAX"
+        else:
+            pytensor.config.mode = "NUMBA"
+            logger.warning(
+                "dpm: jax is not installed, so PyTensor compiles with NUMBA. Results "
+                "are the same; the first call of each function takes about half a "
+                "minute. 'pip install jax' makes it seconds."
+            )
+    return pytensor.config.mode

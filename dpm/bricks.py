@@ -1,0 +1,122 @@
+"""The little of Blocks that the port needs: bricks with named parameters.
+
+A brick has a name, children and parameters. Parameters enter by one door,
+`Brick.add_parameter`, are born as NaN so that a forgotten initialisation shows, and
+are known by their path, such as ``swiss_roll/rbf.centers``.
+"""
+
+import numpy as np
+import pytensor
+
+
+class IsotropicGaussian:
+    """Initialise with independent normal draws of standard deviation `std`."""
+
+    def __init__(self, std: float = 1.0):
+        self.std = std
+
+    def __call__(self, rng: np.random.Generator, shape: tuple) -> np.ndarray:
+        return self.std * rng.standard_normal(shape)
+
+
+class Constant:
+    """Initialise with a number, or with an array of the parameter's shape."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, rng: np.random.Generator, shape: tuple) -> np.ndarray:
+        return np.broadcast_to(self.value, shape)
+
+
+class Brick:
+    """A named piece of a model that owns parameters and child bricks.
+
+    Parameters
+    ----------
+    name : str
+        The brick's own part of its parameters' paths.
+
+    Attributes
+    ----------
+    children : list of Brick
+    dtype : str
+        ``pytensor.config.floatX`` at the time the brick was made.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self.children: list[Brick] = []
+        self.dtype = pytensor.config.floatX
+        self._own: dict[str, tuple] = {}
+
+    def add_parameter(self, name: str, shape: tuple, initializer):
+        """Make a shared variable of NaNs that `initialize` will fill.
+
+        Parameters
+        ----------
+        name : str
+            Unique within the brick.
+        shape : tuple of int
+        initializer : callable
+            Called with a NumPy Generator and the shape, gives the first value.
+
+        Returns
+        -------
+        shared variable
+        """
+        value = np.full(shape, np.nan, dtype=self.dtype)
+        variable = pytensor.shared(value, name=f"{self.name}.{name}", shape=shape)
+        self._own[name] = (variable, initializer)
+        return variable
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw every parameter of this brick and its children, in a fixed order."""
+        for variable, initializer in self._own.values():
+            shape = variable.get_value(borrow=True).shape
+            variable.set_value(np.array(initializer(rng, shape), dtype=self.dtype))
+        for child in self.children:
+            child.initialize(rng)
+
+    @property
+    def parameters(self) -> dict:
+        """Shared variables of this brick and its children, by path."""
+        found = {f"{self.name}.{key}": pair[0] for key, pair in self._own.items()}
+        for child in self.children:
+            for path, variable in child.parameters.items():
+                found[f"{self.name}/{path}"] = variable
+        return found
+
+    def get_parameter_values(self) -> dict:
+        """Copies of all parameter values, by path."""
+        return {path: np.array(v.get_value()) for path, v in self.parameters.items()}
+
+    def set_parameter_values(self, values: dict) -> None:
+        """Set all parameters, or none and raise ValueError.
+
+        Parameters
+        ----------
+        values : dict
+            One finite array for each path in `parameters`, of its shape.
+        """
+        parameters = self.parameters
+        missing = sorted(parameters.keys() - values.keys())
+        unknown = sorted(values.keys() - parameters.keys())
+        if missing or unknown:
+            raise ValueError(
+                f"these parameters are not those of '{self.name}': "
+                f"missing {missing}, unknown {unknown}; build the model with the "
+                "settings the values were saved with"
+            )
+        for path, variable in parameters.items():
+            shape = variable.get_value(borrow=True).shape
+            given = np.asarray(values[path])
+            if given.shape != shape:
+                raise ValueError(
+                    f"parameter {path} has shape {given.shape}, but this model's has "
+                    f"{shape}: build the model with the settings it was saved with"
+                )
+            if not np.isfinite(given).all():
+                raise ValueError(f"parameter {path} holds NaN or infinite values")
+        for path, variable in parameters.items():
+            variable.set_value(np.array(values[path], dtype=self.dtype))

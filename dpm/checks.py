@@ -1,0 +1,65 @@
+"""Checks of what a user hands in: one clear ValueError before any computing."""
+
+import numpy as np
+
+
+def check_trajectory_length(T: int) -> int:
+    """Return `T` as an int, or raise ValueError unless it is a whole number >= 2."""
+    if isinstance(T, bool) or T != T or int(T) != T or T < 2:
+        raise ValueError(
+            f"trajectory_length T = {T!r}: a trajectory needs a whole number of at "
+            "least 2 steps, because the first reverse step is fixed and only the "
+            "others are learned"
+        )
+    return int(T)
+
+
+def check_rate(value, name: str = "beta", closed: bool = False):
+    """Raise ValueError where numbers leave (0, 1); symbolic values pass unseen.
+
+    Parameters
+    ----------
+    value : array_like or symbolic variable
+        Diffusion rates beta_t, or any other probability.
+    name : str
+        What to call it in the message.
+    closed : bool
+        Whether 1 is allowed: a binomial step may erase all signal, as the last step
+        of the schedule 1/(T-t+1) does.
+    """
+    if hasattr(value, "owner"):  # a PyTensor variable: its value is not known yet
+        return value
+    numbers = np.asarray(value, dtype=float)
+    inside = (numbers > 0) & ((numbers <= 1) if closed else (numbers < 1))
+    if not inside.all():
+        interval = "(0, 1]" if closed else "(0, 1)"
+        raise ValueError(
+            f"{name} = {numbers[~inside].flat[0]:g} lies outside {interval}: {name} "
+            "is the fraction of a step's variance (or of its bits) that is replaced "
+            "by noise; choose a value inside the interval"
+        )
+    return value
+
+
+def check_data(X, n_dim: int, name: str = "data") -> np.ndarray:
+    """Return `X` as an array (n, n_dim) of finite numbers, or raise ValueError."""
+    try:
+        X = np.asarray(X)
+        finite = np.isfinite(X)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} of type {type(X).__name__} is not an array of numbers: give an "
+            f"array of shape (n, {n_dim})"
+        ) from None
+    if X.ndim != 2 or X.shape[1] != n_dim or len(X) == 0:
+        raise ValueError(
+            f"{name} has shape {X.shape}, but this model takes (n, {n_dim}) with "
+            "n >= 1: reshape the data, or build the model with n_dim to match"
+        )
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0, 0])
+        raise ValueError(
+            f"{name} holds {X[row][~finite[row]][0]} in row {row} "
+            f"({int((~finite).any(axis=1).sum())} such rows): remove or repair them"
+        )
+    return X

@@ -1,0 +1,87 @@
+"""A small world where every integral is a sum.
+
+States are the points of a grid on the line, or all 2^n bit strings. A distribution is a
+vector of probabilities over the states, a kernel is a matrix whose column j holds the
+distribution of the next state given state j. The matrices are built from the same
+symbolic functions that the models use.
+"""
+
+import numpy as np
+
+from dpm import binomial, gaussian
+from dpm.checks import check_rate
+
+
+def line(n: int = 401, half_width: float = 5.0) -> np.ndarray:
+    """`n` equally spaced points from -half_width to half_width."""
+    return np.linspace(-half_width, half_width, n)
+
+
+def bit_strings(n: int) -> np.ndarray:
+    """All 2^n strings of n bits, shape (2^n, n)."""
+    return (np.arange(2**n)[:, None] >> np.arange(n)[::-1]) & 1
+
+
+def normalize(weights, axis: int = 0) -> np.ndarray:
+    """Scale non-negative weights to sum to one along `axis`."""
+    return weights / weights.sum(axis=axis, keepdims=True)
+
+
+def gaussian_kernel(grid, beta: float) -> np.ndarray:
+    """Forward kernel between grid points, (n, n), columns summing to one.
+
+    The spacing of the grid must be below sqrt(beta), or the kernel falls between its
+    points.
+    """
+    check_rate(beta)
+    spacing = grid[1] - grid[0]
+    if spacing > np.sqrt(beta):
+        raise ValueError(
+            f"beta = {beta:g} is too small for this grid: a step of width "
+            f"{np.sqrt(beta):.3g} falls between points {spacing:.3g} apart; use "
+            f"at least {int(np.ceil((grid[-1] - grid[0]) / np.sqrt(beta))) + 1} points"
+        )
+    mu, sigma = gaussian.forward_kernel(grid, beta)
+    return normalize(np.exp(gaussian.log_prob(grid[:, None], mu, sigma).eval()))
+
+
+def binomial_kernel(states, beta: float, rho: float = 0.5) -> np.ndarray:
+    """Forward kernel between bit strings, (2^n, 2^n), columns summing to one."""
+    rate = binomial.forward_kernel(states, beta, rho)  # (2^n, n)
+    return np.exp(binomial.log_prob(states[:, None, :], rate).sum(axis=-1).eval())
+
+
+def reverse_kernel(kernel, q_prev) -> np.ndarray:
+    """The kernel that undoes `kernel`, by Bayes' rule.
+
+    .. math:: q(x^{(t-1)} | x^{(t)}) = \\frac{q(x^{(t)} | x^{(t-1)})
+        q(x^{(t-1)})}{q(x^{(t)})}
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (n, n)
+        Forward step, columns indexed by the state before.
+    q_prev : ndarray, shape (n,)
+        Distribution before the step.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        Columns indexed by the state after the step.
+    """
+    return normalize(kernel.T * q_prev[:, None])
+
+
+def kl(q, p, axis: int = 0) -> np.ndarray:
+    """Kullback-Leibler divergence of distributions along `axis`, in nats."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(q > 0, q * (np.log(q) - np.log(p)), 0.0)
+    return terms.sum(axis=axis)
+
+
+def moment_matched_gaussian(p, grid) -> np.ndarray:
+    """The Gaussian, on the grid, with the mean and variance of each column of `p`."""
+    mean = grid @ p
+    variance = grid**2 @ p - mean**2
+    log_prob = gaussian.log_prob(grid[:, None], mean, np.sqrt(variance)).eval()
+    return normalize(np.exp(log_prob - log_prob.max(axis=0)))
