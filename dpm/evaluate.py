@@ -4,8 +4,19 @@ import argparse
 import json
 import sys
 
+from dpm import checkpoint
 from dpm.evaluation import evaluate
 from dpm.train import load_run
+
+
+def export(path, model, meta: dict, report: dict) -> None:
+    """Write parameters in single precision, how they were made, and their score.
+
+    The file is for reading only: what resuming needs is left out.
+    """
+    values = model.get_parameter_values()
+    arrays = {f"param/{k}": v.astype("float32") for k, v in values.items()}
+    checkpoint.save(path, arrays, {**meta, "report": report})
 
 
 def main(argv=None) -> int:
@@ -18,6 +29,7 @@ def main(argv=None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--n-draws", type=int, default=2, help="noises per sample")
     parser.add_argument("--seed", type=int, default=0, help="of those noises")
+    parser.add_argument("--export", metavar="FILE", help="also write a small .npz")
     args = parser.parse_args(argv)
     try:
         model, recipe, meta = load_run(args.run)
@@ -25,6 +37,8 @@ def main(argv=None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if args.export:
+        export(args.export, model, meta, report)
     if args.json:
         print(json.dumps({"recipe": meta["recipe"], **report}, indent=2))
         return 0

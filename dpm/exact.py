@@ -80,8 +80,11 @@ def kl(q, p, axis: int = 0) -> np.ndarray:
 
 
 def moment_matched_gaussian(p, grid) -> np.ndarray:
-    """The Gaussian, on the grid, with the mean and variance of each column of `p`."""
+    """The Gaussian, on the grid, with the mean and variance of each column of `p`.
+
+    Kept above 1e-300, so that a divergence from it stays finite.
+    """
     mean = grid @ p
     variance = grid**2 @ p - mean**2
     log_prob = gaussian.log_prob(grid[:, None], mean, np.sqrt(variance)).eval()
-    return normalize(np.exp(log_prob - log_prob.max(axis=0)))
+    return np.maximum(normalize(np.exp(log_prob - log_prob.max(axis=0))), 1e-300)

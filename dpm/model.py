@@ -4,6 +4,7 @@ Reads in the order of the argument: forward, reverse, bound. Draws enter explici
 every method is a pure function of data, time and noise.
 """
 
+import numpy as np
 import pytensor.tensor as pt
 
 from dpm import bound, gaussian
@@ -33,7 +34,9 @@ class GaussianDiffusion(Brick):
         self.trajectory_length = schedule.trajectory_length
         self.children = [schedule, regression]
         self.beta_arr = schedule.beta_arr
-        self.beta_cumulative = beta_cumulative(self.beta_arr)
+        # a hair below 1: sqrt(1 - beta_cumulative) has no finite slope at 1
+        almost_one = 1 - 10 * np.finfo(self.dtype).eps
+        self.beta_cumulative = pt.minimum(beta_cumulative(self.beta_arr), almost_one)
 
     def _at(self, array, t):
         """Entries of a (T,) vector at t, ready to broadcast over (n_t, batch, n_dim).

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from sklearn.cluster import KMeans
 
 from dpm.bricks import Brick, Constant, IsotropicGaussian
 
@@ -22,7 +23,7 @@ class NormalizedRBF(Brick):
         Where the widths w_j start; centres start as standard normal draws.
     """
 
-    def __init__(self, n_dim: int, n_hidden: int, width: float = 0.3, name="rbf"):
+    def __init__(self, n_dim: int, n_hidden: int, width: float = 0.1, name="rbf"):
         super().__init__(name)
         self.centers = self.add_parameter(
             "centers", (n_hidden, n_dim), IsotropicGaussian(1.0)
@@ -71,7 +72,7 @@ class RBFNetwork(Brick):
         Where the widths of the radial basis functions start.
     """
 
-    def __init__(self, n_dim, n_hidden, trajectory_length, width=0.3, name="mlp"):
+    def __init__(self, n_dim, n_hidden, trajectory_length, width=0.1, name="mlp"):
         super().__init__(name)
         self.n_dim = n_dim
         self.rbf = NormalizedRBF(n_dim, n_hidden, width)
@@ -91,12 +92,14 @@ class RBFNetwork(Brick):
         return Z[..., : self.n_dim], Z[..., self.n_dim :]
 
     def place_centers(self, X, rng: np.random.Generator) -> None:
-        """Move two thirds of the centres onto rows of the data `X` (n, n_dim).
+        """Move the centres to the k-means of the data `X` (n, n_dim).
 
-        The rest stay where `initialize` drew them, to serve the noisy states that
-        lie off the data.
+        Spread over the data from the start, they need not travel there by gradient;
+        the usual way to begin a radial basis network (Moody and Darken, 1989).
         """
-        centers = self.rbf.centers.get_value()
-        n = min(2 * len(centers) // 3, len(X))
-        centers[:n] = np.asarray(X)[rng.choice(len(X), n, replace=False)]
-        self.rbf.centers.set_value(centers)
+        seed = int(rng.integers(2**31))
+        k_means = KMeans(
+            len(self.rbf.centers.get_value()), n_init=10, random_state=seed
+        )
+        centers = k_means.fit(X).cluster_centers_
+        self.rbf.centers.set_value(centers.astype(self.dtype))

@@ -59,13 +59,13 @@ class Recipe:
     seed: int = 0
     trajectory_length: int = 40
     n_hidden: int = 16
-    width: float = 0.3
+    width: float = 0.1
     schedule: str = "learned"
     step1_beta: float = 1e-4
     rule: str = "Adam"
-    learning_rate: float = 5e-3
-    batch_size: int = 64
-    n_steps: int = 16_000
+    learning_rate: float = 2e-2
+    batch_size: int = 32
+    n_steps: int = 24_000
 
     def __post_init__(self):
         check_trajectory_length(self.trajectory_length)
@@ -111,7 +111,6 @@ RECIPES = {
     "wide": Recipe(
         trajectory_length=100,
         n_hidden=128,
-        width=0.1,
         learning_rate=1e-2,
         batch_size=16,
         n_steps=32_000,

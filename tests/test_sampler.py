@@ -1,0 +1,81 @@
+"""Trajectories: forward against the closed form, reverse against the model."""
+
+import numpy as np
+import pytest
+
+from dpm import sampler, schedule
+from dpm.model import GaussianDiffusion
+from dpm.regression import RBFNetwork
+
+
+def untrained(T=15, step1_beta=0.05):
+    """A model whose reverse kernel is exactly the forward kernel of pi."""
+    s = schedule.FixedSchedule(schedule.log_snr(T, step1_beta))
+    m = GaussianDiffusion(s, RBFNetwork(2, 3, T), 2)
+    m.initialize(np.random.default_rng(0))
+    m.mlp.readout.W.set_value(np.zeros((T - 1, 3, 4)))
+    return m
+
+
+def test_forward_steps_reach_the_closed_form():
+    beta = [0.1, 0.3, 0.2]
+    X0 = np.full((20_000, 1), 1.5)
+    states = dict(sampler.forward_trajectory(X0, beta, np.random.default_rng(0)))
+    total = np.asarray(schedule.beta_cumulative(beta).eval())
+    assert sorted(states) == [0, 1, 2, 3]
+    for t in (1, 2, 3):
+        x, b = states[t], total[t - 1]
+        error = np.sqrt(b / len(x))
+        assert x.mean() == pytest.approx(1.5 * np.sqrt(1 - b), abs=4 * error)
+        assert x.var() == pytest.approx(b, rel=0.05)
+
+
+def test_binomial_forward_steps_reach_the_closed_form():
+    beta = schedule.binomial(4)
+    X0 = np.ones((20_000, 1))
+    states = dict(sampler.forward_trajectory(X0, beta, np.random.default_rng(0), 0.2))
+    for t in range(1, 5):
+        expected = (4 - t) / 4 + 0.2 * t / 4
+        assert states[t].mean() == pytest.approx(expected, abs=0.015)
+
+
+def test_reverse_walk_of_a_stationary_model_stays_at_pi():
+    model = untrained()
+    walk = list(sampler.reverse_trajectory(model, 8000, np.random.default_rng(1)))
+    assert [t for t, _ in walk] == list(range(15, -1, -1))
+    for _, X in walk:
+        assert X.shape == (8000, 2)
+        np.testing.assert_allclose(np.cov(X.T), np.eye(2), atol=0.07)
+
+
+def test_reverse_step_uses_mean_and_spread_of_the_model():
+    model = untrained()
+    b = model.mlp.readout.b.get_value()
+    b[4, 0] = [3.0, 0.0, 0.0, -1.0]  # time index 5: shift axis 0, narrow axis 1
+    model.mlp.readout.b.set_value(b)
+    kernel = sampler.compile_reverse_kernel(model, 1)
+    beta = float(model.beta_arr.eval()[5])
+    mu, sigma = kernel(np.array([[0.7, -0.2]]), 5)
+    np.testing.assert_allclose(
+        mu[0],
+        [
+            0.7 * np.sqrt(1 - beta) + 3 * np.sqrt(beta),
+            -0.2 * np.sqrt(1 - beta),
+        ],
+    )
+    logit = np.log(beta / (1 - beta))
+    np.testing.assert_allclose(
+        sigma[0] ** 2, [beta, 1 / (1 + np.exp(1 - logit))], rtol=1e-10
+    )
+
+
+def test_no_samples_is_refused():
+    with pytest.raises(ValueError, match="n_samples = 0"):
+        sampler.sample(untrained(), 0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("bad", [0.0, 1.0, np.nan])
+def test_forward_rates_outside_are_refused(bad):
+    walk = sampler.forward_trajectory(np.zeros((2, 1)), [0.1, bad], None)
+    with pytest.raises(ValueError, match="outside"):
+        next(walk)

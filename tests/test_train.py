@@ -1,0 +1,267 @@
+"""Training: deterministic, resumable after SIGKILL, and clear about bad input."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dpm import checkpoint, evaluation, train
+from dpm.train import Recipe
+
+SMALL = Recipe(
+    trajectory_length=5, n_hidden=3, batch_size=8, n_steps=40, learning_rate=1e-2
+)
+OPTIONS = "--trajectory-length 5 --n-hidden 3 --batch-size 8 --n-steps 1500"
+
+
+def command(folder, *more):
+    options = [*OPTIONS.split(), "--output-dir", str(folder), "--save-every", "50"]
+    return [sys.executable, "-m", "dpm.train", *options, *more]
+
+
+def parameters_of(folder):
+    arrays, meta = checkpoint.load(folder)
+    return arrays, meta
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    train.train(SMALL, folder, progress=False)
+    return folder
+
+
+def test_same_seed_same_parameters(finished, tmp_path):
+    train.train(SMALL, tmp_path, progress=False)
+    first, second = parameters_of(finished)[0], parameters_of(tmp_path)[0]
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_another_seed_other_parameters(finished, tmp_path):
+    train.train(dataclasses.replace(SMALL, seed=1), tmp_path, progress=False)
+    assert not np.array_equal(
+        parameters_of(finished)[0]["costs"], parameters_of(tmp_path)[0]["costs"]
+    )
+
+
+def test_training_raises_K():
+    recipe = dataclasses.replace(SMALL, n_steps=500, batch_size=32)
+    X = recipe.load_data().X_test[:1000]
+    K = []
+    for n_steps in (1, 500):
+        loop = train.train(dataclasses.replace(recipe, n_steps=n_steps), progress=False)
+        K.append(evaluation.bound_per_sample(loop.model, X)[0].mean())
+    assert K[1] > K[0] + 0.3
+
+
+def test_killed_and_resumed_ends_the_same(tmp_path):
+    """SIGKILL at random moments, and the end is that of a quiet run, bit for bit."""
+    quiet, killed = tmp_path / "quiet", tmp_path / "killed"
+    env = {**os.environ, "TQDM_DISABLE": "1"}
+    subprocess.run(command(quiet), env=env, check=True, capture_output=True)
+    rng = np.random.default_rng(int(time.time()))
+    kills = 0
+    for _ in range(2):
+        process = subprocess.Popen(
+            command(killed, "--resume"), env=env, stdout=-3, stderr=-3
+        )
+        before = progress_of(killed)
+        while process.poll() is None and progress_of(killed) <= before:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills > 0, "the run ended before it could be killed: make it longer"
+    subprocess.run(
+        command(killed, "--resume"), env=env, check=True, capture_output=True
+    )
+    (a, meta_a), (b, meta_b) = parameters_of(quiet), parameters_of(killed)
+    assert meta_a["iterations_done"] == meta_b["iterations_done"] == 1500
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def progress_of(folder):
+    """Steps in the checkpoint of a folder; -1 where there is none yet."""
+    path = Path(folder) / checkpoint.FILE_NAME
+    return checkpoint.load(path)[1]["iterations_done"] if path.exists() else -1
+
+
+def test_evaluate_prints_json_with_units(finished):
+    done = subprocess.run(
+        [sys.executable, "-m", "dpm.evaluate", str(finished), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert done.stderr == ""
+    for name in ("K", "L_null", "K - L_null", "L", "L - K"):
+        assert report[name]["unit"] == "bits/point"
+        assert np.isfinite(report[name]["value"])
+        assert report[name]["standard_error"] >= 0
+    value = {k: v["value"] for k, v in report.items() if "unit" in v}
+    assert value["K"] < value["L"]
+    assert value["K - L_null"] == pytest.approx(value["K"] - value["L_null"])
+    assert len(report["kl_per_step"]) == SMALL.trajectory_length - 1
+
+
+def test_K_does_not_depend_on_how_the_data_are_cut(finished):
+    """Also the last, filled-up batch must count once."""
+    model, recipe, _ = train.load_run(finished)
+    X = recipe.load_data().X_test[:70]
+    whole, kl_whole = evaluation.bound_per_sample(model, X, n_draws=300)
+    parts, kl_parts = evaluation.bound_per_sample(model, X, n_draws=300, batch_size=32)
+    error = np.hypot(whole.std(), parts.std()) / np.sqrt(len(X))
+    assert parts.mean() == pytest.approx(whole.mean(), abs=error / 2)
+    np.testing.assert_allclose(kl_parts, kl_whole, rtol=0.1)
+
+
+def refuse(match, *words, folder):
+    """The command line must say why, exit with 2 and write nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words], capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and match in done.stderr, done.stderr
+    assert not list(Path(folder).glob("*")) if folder else True
+
+
+def test_command_line_refuses_in_one_line(tmp_path, finished):
+    out = ["--output-dir", str(tmp_path)]
+    refuse("T = 1", "dpm.train", *out, "--trajectory-length", "1", folder=tmp_path)
+    refuse("there are SWISS_ROLL", "dpm.train", *out, "--dataset", "X", folder=tmp_path)
+    refuse("already holds a run", "dpm.train", "--output-dir", str(finished), folder="")
+    refuse("no checkpoint at", "dpm.evaluate", str(tmp_path), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "field, value, match",
+    [
+        ("trajectory_length", 1, "T = 1: .*at least 2"),
+        ("step1_beta", 0.0, r"step1_beta = 0 lies outside \(0, 1\)"),
+        ("step1_beta", 1.5, r"step1_beta = 1.5 lies outside"),
+        ("dataset", "CATS", "unknown dataset 'CATS': there are SWISS_ROLL"),
+        ("schedule", "cosine", "unknown schedule 'cosine': there are baseline"),
+        ("rule", "SGD", "unknown rule 'SGD': there are Adam, RMSProp"),
+        ("n_hidden", 0, "n_hidden = 0"),
+        ("n_steps", -5, "n_steps = -5"),
+    ],
+)
+def test_recipes_refuse_bad_settings(field, value, match):
+    with pytest.raises(ValueError, match=match):
+        dataclasses.replace(SMALL, **{field: value})
+
+
+@pytest.mark.parametrize(
+    "data, match",
+    [
+        (np.array([[0.0, 1.0]] * 9 + [[np.nan, 0.0]]), "holds nan in row 9"),
+        (np.array([[0.0, 1.0]] * 9 + [[0.0, -np.inf]]), "holds -inf in row 9"),
+        (np.zeros((10, 3)), r"shape \(10, 3\), but this model takes \(n, 2\)"),
+        (np.zeros(10), r"shape \(10,\)"),
+        (np.zeros((0, 2)), r"shape \(0, 2\)"),
+        ([["a", "b"]], "not an array of numbers"),
+        (np.zeros((3, 2)), "batch_size = 8 exceeds the 3 training samples"),
+    ],
+)
+def test_bad_training_data_are_refused(data, match):
+    with pytest.raises(ValueError, match=match):
+        train.MainLoop(SMALL, data)
+
+
+def test_bad_data_are_refused_by_evaluation(finished):
+    model, _, _ = train.load_run(finished)
+    with pytest.raises(ValueError, match="holds nan in row 1"):
+        evaluation.bound_per_sample(model, [[0.0, 0.0], [np.nan, 0.0]])
+
+
+def test_truncated_checkpoints_are_refused(finished, tmp_path):
+    whole = (finished / checkpoint.FILE_NAME).read_bytes()
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        file = tmp_path / "cut.npz"
+        file.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="damaged or of another kind"):
+            train.load_run(file)
+
+
+def test_damage_is_noticed_or_harmless(finished, tmp_path):
+    """Flip one byte here and there: the same arrays come back, or an error does."""
+    whole = (finished / checkpoint.FILE_NAME).read_bytes()
+    good, _ = checkpoint.load(finished)
+    noticed = 0
+    for place in np.random.default_rng(0).integers(len(whole), size=60):
+        data = bytearray(whole)
+        data[place] ^= 0xFF
+        (tmp_path / "bad.npz").write_bytes(data)
+        try:
+            arrays, _ = checkpoint.load(tmp_path / "bad.npz")
+        except ValueError:
+            noticed += 1
+            continue
+        for name in arrays.keys() & good.keys():
+            np.testing.assert_array_equal(arrays[name], good[name])
+    assert noticed > 30
+
+
+def test_foreign_files_are_refused(tmp_path):
+    np.savez(tmp_path / "foreign.npz", a=np.zeros(3))
+    with pytest.raises(ValueError, match="not a checkpoint of dpm"):
+        train.load_run(tmp_path / "foreign.npz")
+    np.savez(tmp_path / "pickle.npz", meta=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="damaged or of another kind"):
+        train.load_run(tmp_path / "pickle.npz")
+
+
+def test_checkpoint_of_another_model_is_refused(finished):
+    with pytest.raises(ValueError, match="trained with n_hidden = 3, but 4"):
+        train.train(dataclasses.replace(SMALL, n_hidden=4), finished, resume=True)
+    arrays, meta = checkpoint.load(finished)
+    other = dataclasses.replace(SMALL, n_hidden=4).build_model()
+    values = {k[6:]: v for k, v in arrays.items() if k.startswith("param/")}
+    with pytest.raises(ValueError, match=r"rbf.centers has shape \(3, 2\)"):
+        other.set_parameter_values(values)
+    with pytest.raises(ValueError, match="another kind of model"):
+        meta["recipe"]["spatial_width"] = 28
+        checkpoint.save(finished / "odd.npz", arrays, meta)
+        train.load_run(finished / "odd.npz")
+
+
+def test_unwritable_folder_is_reported_before_training(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(train, "MainLoop", None)  # training would fail on this
+    with pytest.raises(ValueError, match="cannot be written to"):
+        train.train(SMALL, tmp_path / "file" / "run")
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(finished, monkeypatch):
+    before = (finished / checkpoint.FILE_NAME).read_bytes()
+
+    def full_disk(*args, **kwargs):
+        args[0].write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save(finished / checkpoint.FILE_NAME, {}, {})
+    assert (finished / checkpoint.FILE_NAME).read_bytes() == before
+    assert not list(finished.glob(".*.tmp"))
+
+
+def test_a_cost_that_is_not_a_number_stops_the_run():
+    loop = train.MainLoop(SMALL, SMALL.load_data().X_train)
+    readout = loop.model.mlp.readout.b
+    readout.set_value(readout.get_value() * np.nan)
+    with pytest.raises(FloatingPointError, match="step 0"):
+        loop.run()
