@@ -6,10 +6,30 @@ distribution of the next state given state j. The matrices are built from the sa
 symbolic functions that the models use.
 """
 
+from functools import cache
+
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 
 from dpm import binomial, gaussian
 from dpm.checks import check_rate
+
+
+@cache
+def compiled_step_density():
+    """Compile log q(x^t | x^(t-1)) of a Gaussian step, for every pair of states."""
+    after, before, beta = pt.dvector("after"), pt.dvector("before"), pt.dscalar("beta")
+    mu, sigma = gaussian.forward_kernel(before, beta)
+    log_prob = gaussian.log_prob(after[:, None], mu, sigma)
+    return pytensor.function([after, before, beta], log_prob)
+
+
+@cache
+def compiled_density():
+    """Compile log N(x; mu, sigma^2) for every pair of a point and a (mu, sigma)."""
+    x, mu, sigma = pt.dvector("x"), pt.dvector("mu"), pt.dvector("sigma")
+    return pytensor.function([x, mu, sigma], gaussian.log_prob(x[:, None], mu, sigma))
 
 
 def line(n: int = 401, half_width: float = 5.0) -> np.ndarray:
@@ -41,8 +61,7 @@ def gaussian_kernel(grid, beta: float) -> np.ndarray:
             f"{np.sqrt(beta):.3g} falls between points {spacing:.3g} apart; use "
             f"at least {int(np.ceil((grid[-1] - grid[0]) / np.sqrt(beta))) + 1} points"
         )
-    mu, sigma = gaussian.forward_kernel(grid, beta)
-    return normalize(np.exp(gaussian.log_prob(grid[:, None], mu, sigma).eval()))
+    return normalize(np.exp(compiled_step_density()(grid, grid, beta)))
 
 
 def binomial_kernel(states, beta: float, rho: float = 0.5) -> np.ndarray:
@@ -86,5 +105,5 @@ def moment_matched_gaussian(p, grid) -> np.ndarray:
     """
     mean = grid @ p
     variance = grid**2 @ p - mean**2
-    log_prob = gaussian.log_prob(grid[:, None], mean, np.sqrt(variance)).eval()
+    log_prob = np.asarray(compiled_density()(grid, mean, np.sqrt(variance)))
     return np.maximum(normalize(np.exp(log_prob - log_prob.max(axis=0))), 1e-300)
