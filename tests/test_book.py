@@ -1,0 +1,155 @@
+"""Habits of the pages, read from the notebooks as they are committed."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+PAGES = NOTEBOOKS + sorted((ROOT / "book").glob("*.md"))
+EQUATIONS = {"forward": [1, 2, 3], "reverse": [4, 5]}  # what each page must carry
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [c for c in read(path).cells if c.cell_type == "code"]
+
+
+def prose(path):
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf8")
+    return "\n\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+
+
+def text_of(output):
+    """All text in an output, pictures left out."""
+    parts = [output.get("text", "")]
+    for kind, value in output.get("data", {}).items():
+        if not kind.startswith("image/"):
+            parts.append(value)
+    return "\n".join(parts)
+
+
+notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def test_there_are_notebooks():
+    assert {p.stem for p in NOTEBOOKS} >= {"forward", "reverse", "swiss_roll"}
+
+
+@notebook
+def test_cells_were_run_in_order(path):
+    counts = [c.execution_count for c in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@notebook
+def test_every_cell_is_compared(path):
+    """No tag that makes nbval skip a cell or ignore what it prints."""
+    for cell in code_cells(path):
+        tags = set(cell.metadata.get("tags", []))
+        assert not any("nbval" in t or "raises" in t for t in tags), tags
+        assert not re.search(r"#\s*(NBVAL|PYTEST)", cell.source)
+
+
+@notebook
+def test_no_errors_and_nothing_on_stderr(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+
+@notebook
+def test_pictures_have_alt_text(path):
+    for cell in code_cells(path):
+        data = {kind for o in cell.outputs for kind in o.get("data", {})}
+        html = "".join(o.get("data", {}).get("text/html", "") for o in cell.outputs)
+        if "image/png" in data or "<img" in html:
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt.split()) >= 10, f"describe the picture of: {cell.source}"
+        for image in re.findall(r"<img[^>]*>", html):
+            assert re.search(r'alt="[^"]+', image)
+
+
+@notebook
+def test_no_path_of_a_machine_in_any_output(path):
+    homes = {str(Path.home()), str(ROOT.parent), tempfile.gettempdir(), os.getcwd()}
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            text = text_of(output)
+            assert not any(home in text for home in homes - {"/"})
+            assert not re.search(r"/(home|Users|root|tmp)/|0x[0-9a-f]{8,}", text)
+
+
+@notebook
+def test_a_number_that_may_differ_is_bounded_by_an_assert(path):
+    """≈ tells nbval not to compare a number, so the cell itself must."""
+    for cell in code_cells(path):
+        if any("≈" in text_of(o) or "±" in text_of(o) for o in cell.outputs):
+            assert "assert " in cell.source
+
+
+@notebook
+def test_metadata_hold_nothing_of_the_machine(path):
+    book = read(path)
+    assert set(book.metadata) <= {"kernelspec", "language_info"}
+    assert book.metadata.language_info == {"name": "python"}
+    for cell in book.cells:
+        assert set(cell.metadata) <= {"tags", "mystnb"}, cell.metadata
+
+
+@notebook
+def test_cells_are_short(path):
+    for cell in code_cells(path):
+        assert len(cell.source.splitlines()) <= 30, cell.source
+    assert path.stat().st_size < 3_000_000
+
+
+@notebook
+def test_pages_have_the_parts_a_reader_looks_for(path):
+    text = prose(path)
+    for part in ("**What you will learn**", "## Exercises", "## Read next"):
+        assert part in text
+    exercises = re.findall(r"^\*\*\d\.\*\*", text, flags=re.MULTILINE)
+    assert 2 <= len(exercises) <= 3
+    assert text.count("<summary>Solution</summary>") == len(exercises)
+    assert text.count("<details>") == text.count("</details>") == len(exercises)
+
+
+def test_equations_carry_the_papers_numbers():
+    """Each \\tag{n} has the label eq-n, stands once, and is where it belongs."""
+    seen = {}
+    for path in PAGES:
+        text = prose(path)
+        tags = [int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)]
+        for n in tags:
+            assert 1 <= n <= 65
+            assert n not in seen, f"Eq. {n} stands in {seen[n]} and in {path.name}"
+            seen[n] = path.name
+            labelled = rf"\(eq-{n}\)=\n\$\$\n(?:(?!\$\$)[\s\S])*\\tag\{{{n}\}}\n\$\$"
+            assert re.search(labelled, text), f"Eq. {n} lacks its label"
+        assert set(EQUATIONS.get(path.stem, [])) <= set(tags)
+
+
+def test_links_to_equations_lead_somewhere():
+    text = "\n".join(prose(p) for p in PAGES)
+    for n in re.findall(r"\]\(#eq-(\d+)\)", text):
+        assert f"(eq-{n})=" in text
+
+
+def test_every_cited_work_is_in_the_bibliography():
+    known = re.findall(
+        r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text(), re.M
+    )
+    for path in PAGES:
+        for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", prose(path)):
+            for key in keys.split(","):
+                assert key.strip() in known

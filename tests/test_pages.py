@@ -1,0 +1,128 @@
+"""The rendered book in a browser, opened from disk, with the network watched.
+
+Skipped where there is no Chromium; `.ci/run` installs one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
+)
+SOURCES = ("book", "dpm", "_config.yml", "_toc.yml")
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory):
+    """The strict build, in a folder of its own: any warning fails it."""
+    out = tmp_path_factory.mktemp("book")
+    for name in SOURCES:
+        source, target = ROOT / name, out / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(out)]
+    done = subprocess.run(
+        [*command, "-W", "-n", "--keep-going"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out / "_build" / "html"
+
+
+def page_names():
+    pages = sorted((ROOT / "book").glob("*.ipynb")) + sorted(
+        (ROOT / "book").glob("*.md")
+    )
+    return [p.stem for p in pages]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: the rendered pages are not checked")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    arguments = ["--disable-gpu", "--disable-background-networking"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, html):
+    """Open a page and wait for its maths; returns it with what went wrong."""
+    contexts = []
+
+    def go(name, width=1280, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.trouble = []
+        page.on("console", lambda m: m.type == "error" and page.trouble.append(m.text))
+        page.on("pageerror", lambda e: page.trouble.append(str(e)))
+        page.on(
+            "request",
+            lambda r: (
+                r.url.startswith(("file:", "data:", "blob:"))
+                or page.trouble.append(f"request to {r.url}")
+            ),
+        )
+        page.goto((html / "book" / f"{name}.html").as_uri())
+        if page.locator(".math").count():
+            page.wait_for_function("window.MathJax && MathJax.startup.promise")
+            page.evaluate("MathJax.startup.promise")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", page_names())
+def test_page_is_whole_without_a_network(visit, name):
+    page = visit(name)
+    assert page.trouble == []
+    formulas = page.locator(".math").count()
+    assert page.locator(".math mjx-container").count() >= formulas
+    assert page.locator("mjx-merror").count() == 0
+    missing = page.evaluate(
+        "[...document.images].filter(i => i.src && !i.naturalWidth).map(i => i.src)"
+    )
+    assert missing == []
+    bare = page.evaluate(
+        "[...document.querySelectorAll('article img')].filter(i => !i.alt).length"
+    )
+    assert bare == 0
+    searches = page.locator("input[type=search]:visible").count()
+    assert searches <= 1
+
+
+@pytest.mark.parametrize("name", page_names())
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_a_telephone(visit, name, scheme):
+    page = visit(name, width=390, scheme=scheme)
+    assert page.trouble == []
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+    theme = page.evaluate("document.documentElement.dataset.theme")
+    assert theme == scheme
+
+
+def test_slider_turns_time(visit):
+    page = visit("forward")
+    picture = page.locator(".animation img")
+    page.wait_for_function("document.querySelector('.animation img').src.length > 99")
+    before = picture.get_attribute("src")
+    slider = page.locator(".animation input[type=range]")
+    slider.evaluate("s => { s.value = 12; s.dispatchEvent(new Event('input')); }")
+    assert picture.get_attribute("src") != before
+    assert page.trouble == []
