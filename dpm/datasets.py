@@ -65,7 +65,7 @@ def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
 
     .. math:: p(x) = \\int_0^1 N(x; c(u), \\sigma^2 I) \\, du,
 
-    done here by Gauss-Legendre quadrature on panels no wider than two noise widths.
+    done here by Gauss-Legendre quadrature on panels at most four noise widths long.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
     ndarray, shape (n,)
     """
     top_speed = 3 * np.pi * np.hypot(1.0, 4.5 * np.pi)  # |dc/du| at the outer end
-    n_panels = int(np.ceil(top_speed / (2 * noise)))
-    nodes, weights = np.polynomial.legendre.leggauss(10)
+    n_panels = int(np.ceil(top_speed / (4 * noise)))
+    nodes, weights = np.polynomial.legendre.leggauss(12)
     u = ((np.arange(n_panels)[:, None] + (nodes + 1) / 2) / n_panels).ravel()
     log_weight = np.log(np.tile(weights / 2, n_panels) / n_panels)
     spine = (roll_curve(u) - shift) / scale
