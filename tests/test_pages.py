@@ -102,7 +102,7 @@ def test_page_is_whole_without_a_network(visit, name):
         "[...document.querySelectorAll('article img')].filter(i => !i.alt).length"
     )
     assert bare == 0
-    searches = page.locator("input[type=search]:visible").count()
+    searches = page.locator(".search-button-field:visible").count()
     assert searches <= 1
 
 
