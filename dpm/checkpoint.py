@@ -11,6 +11,16 @@ import numpy as np
 
 FORMAT = "dpm-run-1"
 FILE_NAME = "checkpoint.npz"
+DAMAGE = (  # what reading a file that is cut, altered or of another kind can raise
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def save(path, arrays: dict, meta: dict) -> None:
@@ -64,7 +74,7 @@ def load(path) -> tuple[dict, dict]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error) as error:
+    except DAMAGE as error:
         raise ValueError(
             f"{path} cannot be read as a checkpoint, it is damaged or of another "
             f"kind ({error}): train again, or copy it again from where it came"

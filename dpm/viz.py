@@ -100,13 +100,13 @@ def slider(states: dict, label: str, color=DATA) -> str:
 
 ICONS = {
     "minus": "&minus;",
-    "fast-backward": "&#x23EE;",
+    "fast-backward": "|&#x25C0;",
     "step-backward": "&#x25C2;|",
     "play fa-flip-horizontal": "&#x25C0;",
     "pause": "&#x275A;&#x275A;",
     "play": "&#x25B6;",
     "step-forward": "|&#x25B8;",
-    "fast-forward": "&#x23ED;",
+    "fast-forward": "&#x25B6;|",
     "plus": "+",
 }
 

@@ -3,8 +3,10 @@
 import os
 import warnings
 
+import matplotlib
+
 os.environ["TQDM_DISABLE"] = "1"  # also in the notebooks' kernels: no bars on stderr
-os.environ.setdefault("MPLBACKEND", "agg")
+matplotlib.use("agg")  # only here: the kernels must show their figures
 
 with warnings.catch_warnings():
     warnings.simplefilter("error")

@@ -53,13 +53,13 @@ def test_another_seed_other_parameters(finished, tmp_path):
 
 
 def test_training_raises_K():
-    recipe = dataclasses.replace(SMALL, n_steps=500, batch_size=32)
-    X = recipe.load_data().X_test[:1000]
+    X = Recipe().load_data().X_test[:1000]
     K = []
-    for n_steps in (1, 500):
-        loop = train.train(dataclasses.replace(recipe, n_steps=n_steps), progress=False)
-        K.append(evaluation.bound_per_sample(loop.model, X)[0].mean())
-    assert K[1] > K[0] + 0.3
+    for n_steps in (1, 1000):
+        recipe = dataclasses.replace(Recipe(), n_steps=n_steps)
+        model = train.train(recipe, progress=False).model
+        K.append(evaluation.bound_per_sample(model, X)[0].mean())
+    assert K[1] > K[0] + 0.5
 
 
 def test_killed_and_resumed_ends_the_same(tmp_path):
@@ -201,7 +201,7 @@ def test_damage_is_noticed_or_harmless(finished, tmp_path):
     whole = (finished / checkpoint.FILE_NAME).read_bytes()
     good, _ = checkpoint.load(finished)
     noticed = 0
-    for place in np.random.default_rng(0).integers(len(whole), size=60):
+    for place in np.random.default_rng(0).integers(len(whole), size=200):
         data = bytearray(whole)
         data[place] ^= 0xFF
         (tmp_path / "bad.npz").write_bytes(data)
@@ -212,7 +212,7 @@ def test_damage_is_noticed_or_harmless(finished, tmp_path):
             continue
         for name in arrays.keys() & good.keys():
             np.testing.assert_array_equal(arrays[name], good[name])
-    assert noticed > 30
+    assert noticed > 100
 
 
 def test_foreign_files_are_refused(tmp_path):
