@@ -1,4 +1,4 @@
-"""Training: the loop, the recipes, and ``python -m dpm.train``.
+"""Training: the loop, and ``python -m dpm.train``.
 
 Every random draw of a run is a function of its seed and of the number of the step, so a
 run that was killed and resumed draws what it would have drawn, and ends bit for bit
@@ -17,105 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm import __version__, checkpoint, datasets, schedule
+from dpm import __version__, checkpoint
 from dpm.algorithms import STEP_RULES, GradientDescent
-from dpm.checks import check_data, check_rate, check_trajectory_length
+from dpm.checks import check_data
 from dpm.extensions import Checkpoint, ProgressBar
 from dpm.model import GaussianDiffusion
-from dpm.regression import RBFNetwork
-
-INITIALIZE, SHUFFLE, NOISE = range(3)  # what a stream of draws is for
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """All the choices of a run. The defaults are the paper's swiss roll (D.1.1).
-
-    Attributes
-    ----------
-    dataset : str
-        A name of `dpm.datasets.DATASETS`.
-    noise : float
-        Of the swiss roll, in its own units.
-    data_seed, seed : int
-        What the data are drawn with; what the run is drawn with.
-    trajectory_length : int
-        T.
-    n_hidden, width : int, float
-        Radial basis functions, and where their widths start.
-    schedule : {"learned", "log_snr", "baseline"}
-        beta_t: learned starting from `schedule.log_snr`, or held fixed.
-    step1_beta : float
-        beta_1, never learned.
-    rule : {"Adam", "RMSProp"}
-    learning_rate : float
-        At the start; it falls to zero along a half cosine.
-    batch_size, n_steps : int
-    """
-
-    dataset: str = "SWISS_ROLL"
-    noise: float = 0.3
-    data_seed: int = 0
-    seed: int = 0
-    trajectory_length: int = 40
-    n_hidden: int = 16
-    width: float = 0.1
-    schedule: str = "learned"
-    step1_beta: float = 1e-4
-    rule: str = "Adam"
-    learning_rate: float = 2e-2
-    batch_size: int = 32
-    n_steps: int = 24_000
-
-    def __post_init__(self):
-        check_trajectory_length(self.trajectory_length)
-        check_rate(self.step1_beta, "step1_beta")
-        for name, choices in (
-            ("dataset", datasets.DATASETS),
-            ("rule", STEP_RULES),
-            ("schedule", {"learned", "log_snr", "baseline"}),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"unknown {name} {getattr(self, name)!r}: "
-                    f"there are {', '.join(sorted(choices))}"
-                )
-        for name in ("n_hidden", "batch_size", "n_steps", "width", "learning_rate"):
-            value = getattr(self, name)
-            if not 0 < value < np.inf:
-                raise ValueError(f"{name} = {value!r}: it must be positive")
-
-    def load_data(self) -> datasets.Dataset:
-        """The data this recipe is for."""
-        return datasets.load(self.dataset, noise=self.noise, seed=self.data_seed)
-
-    def build_model(self) -> GaussianDiffusion:
-        """The model this recipe trains, its parameters not yet initialised."""
-        T, n_dim = self.trajectory_length, 2
-        if self.schedule == "learned":
-            beta = schedule.LearnedSchedule(schedule.log_snr(T, self.step1_beta))
-        else:
-            beta = schedule.FixedSchedule(
-                schedule.FIXED[self.schedule](T, self.step1_beta)
-            )
-        network = RBFNetwork(n_dim, self.n_hidden, T, self.width)
-        return GaussianDiffusion(beta, network, n_dim)
-
-    def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
-        """The generator of draw `number` of one purpose."""
-        return np.random.default_rng([self.seed, purpose, number])
-
-
-RECIPES = {
-    "paper": Recipe(),
-    "wide": Recipe(
-        trajectory_length=100,
-        n_hidden=128,
-        learning_rate=1e-2,
-        batch_size=16,
-        n_steps=32_000,
-    ),
-}
+from dpm.recipes import INITIALIZE, NOISE, RECIPES, SHUFFLE, TIME, Recipe, check_recipe
 
 
 class MainLoop:
@@ -150,13 +57,15 @@ class MainLoop:
         model.initialize(rng)
         model.mlp.place_centers(self.X_train, rng)
         X = pt.tensor("X", shape=(recipe.batch_size, model.n_dim), dtype=model.dtype)
-        self.noise_shape = (recipe.trajectory_length - 1, *X.type.shape)
+        n_t = recipe.n_t_per_minibatch
+        self.noise_shape = (n_t or recipe.trajectory_length - 1, *X.type.shape)
         noise = pt.tensor("noise", shape=self.noise_shape, dtype=model.dtype)
+        t = pt.tensor("t", shape=(n_t,), dtype="int64") if n_t else None
         self.algorithm = GradientDescent(
-            model.cost(X, noise),
+            model.cost(X, noise, t),
             model.parameters,
             STEP_RULES[recipe.rule](recipe.learning_rate),
-            [X, noise],
+            [X, noise, t] if n_t else [X, noise],
         )
         self.iterations_done = 0
         self.costs: list[float] = []
@@ -172,15 +81,23 @@ class MainLoop:
             self._order = self.recipe.rng(SHUFFLE, epoch).permutation(len(self.X_train))
         return self.X_train[self._order[number * size : (number + 1) * size]]
 
+    def draws(self, step: int) -> list:
+        """The noise of one step and, where not all are visited, its time indices."""
+        recipe = self.recipe
+        noise = recipe.rng(NOISE, step).standard_normal(self.noise_shape)
+        drawn = [noise.astype(self.model.dtype)]
+        if recipe.n_t_per_minibatch:
+            rng, T = recipe.rng(TIME, step), recipe.trajectory_length
+            drawn.append(rng.integers(1, T, size=recipe.n_t_per_minibatch))
+        return drawn
+
     def _take_step(self) -> None:
         step, recipe = self.iterations_done, self.recipe
         rate = 0.5 * recipe.learning_rate * (1 + np.cos(np.pi * step / self.n_steps))
         rule = self.algorithm.step_rule
         rule.learning_rate.set_value(np.asarray(rate, dtype=self.model.dtype))
-        noise = recipe.rng(NOISE, step).standard_normal(self.noise_shape)
-        cost = self.algorithm.process_batch(
-            self.batch(step).astype(self.model.dtype), noise.astype(self.model.dtype)
-        )
+        X = self.batch(step).astype(self.model.dtype)
+        cost = self.algorithm.process_batch(X, *self.draws(step))
         if not np.isfinite(cost):
             raise FloatingPointError(
                 f"the cost became {cost} at step {step}: resume from the last "
@@ -237,19 +154,6 @@ class MainLoop:
         self.costs = arrays["costs"].tolist()
         self.iterations_done = int(meta["iterations_done"])
         self.seconds = float(meta["seconds"])
-
-
-def check_recipe(recipe: Recipe, meta: dict) -> None:
-    """Raise ValueError unless the run described by `meta` was of this recipe."""
-    saved, wanted = meta.get("recipe", {}), dataclasses.asdict(recipe)
-    different = [k for k in wanted if saved.get(k) != wanted[k]]
-    if different:
-        k = different[0]
-        raise ValueError(
-            f"the checkpoint was trained with {k} = {saved.get(k)!r}, but "
-            f"{wanted[k]!r} is asked for: use the same settings to resume it, or "
-            "another --output-dir for a new run"
-        )
 
 
 def load_run(path) -> tuple[GaussianDiffusion, Recipe, dict]:
@@ -389,9 +293,12 @@ def main(argv=None) -> int:
     try:
         recipe = dataclasses.replace(RECIPES[args.recipe], **given)
         loop = train(recipe, args.output_dir, args.resume, args.save_every)
-    except ValueError as error:
+    except (ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; add --resume to go on from the last checkpoint")
+        return 130
     K = -np.mean(loop.costs[-1000:]) / np.log(2)
     print(
         f"{loop.iterations_done} steps in {loop.seconds:.0f} s; K over the last "

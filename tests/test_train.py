@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from dpm import checkpoint, evaluation, train
-from dpm.train import Recipe
+from dpm.extensions import Checkpoint, Extension
+from dpm.recipes import Recipe
 
 SMALL = Recipe(
     trajectory_length=5, n_hidden=3, batch_size=8, n_steps=40, learning_rate=1e-2
@@ -50,6 +51,29 @@ def test_another_seed_other_parameters(finished, tmp_path):
     assert not np.array_equal(
         parameters_of(finished)[0]["costs"], parameters_of(tmp_path)[0]["costs"]
     )
+
+
+class Cut(Extension):
+    """Break the run off between two checkpoints."""
+
+    def do(self, main_loop):
+        raise KeyboardInterrupt
+
+
+def test_random_time_steps_train_too_and_resume(tmp_path):
+    """The estimate of K from drawn t: same end whether or not the run was cut."""
+    recipe = dataclasses.replace(SMALL, n_t_per_minibatch=2)
+    whole = train.train(recipe, progress=False)
+    path = tmp_path / checkpoint.FILE_NAME
+    extensions = [Checkpoint(path, {}, every_n_steps=10), Cut(every_n_steps=17)]
+    with pytest.raises(KeyboardInterrupt):
+        train.MainLoop(recipe, recipe.load_data().X_train, extensions).run()
+    assert progress_of(tmp_path) == 10
+    rest = train.train(recipe, tmp_path, resume=True, progress=False)
+    assert {int(t) for step in range(40) for t in whole.draws(step)[1]} == {1, 2, 3, 4}
+    assert whole.costs == rest.costs
+    for path, value in whole.model.get_parameter_values().items():
+        np.testing.assert_array_equal(value, rest.model.get_parameter_values()[path])
 
 
 def test_training_raises_K():
@@ -157,6 +181,7 @@ def test_command_line_refuses_in_one_line(tmp_path, finished):
         ("rule", "SGD", "unknown rule 'SGD': there are Adam, RMSProp"),
         ("n_hidden", 0, "n_hidden = 0"),
         ("n_steps", -5, "n_steps = -5"),
+        ("n_t_per_minibatch", -1, "n_t_per_minibatch = -1"),
     ],
 )
 def test_recipes_refuse_bad_settings(field, value, match):

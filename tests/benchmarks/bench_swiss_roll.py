@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dpm.train import RECIPES, MainLoop
+from dpm.recipes import RECIPES
+from dpm.train import MainLoop
 
 REPEATS, STEPS = 9, 200
 
