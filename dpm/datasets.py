@@ -89,10 +89,11 @@ def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
     log_weight = np.log(np.tile(weights / 2, n_panels) / n_panels)
     spine = (roll_curve(u) - shift) / scale
     variance = (noise / scale) ** 2
+    spine2 = (spine**2).sum(axis=1)
     out = np.empty(len(X))
     for start in range(0, len(X), block):
-        part = X[start : start + block, None, :]
-        distance2 = ((part - spine) ** 2).sum(-1)  # (block, nodes)
+        part = X[start : start + block]
+        distance2 = (part**2).sum(axis=1)[:, None] - 2 * part @ spine.T + spine2
         out[start : start + block] = logsumexp(
             log_weight - distance2 / (2 * variance), axis=1
         )
