@@ -8,7 +8,7 @@ from dpm.model import GaussianDiffusion
 from dpm.regression import RBFNetwork
 
 
-def untrained(T=15, step1_beta=0.05):
+def untrained(T=15, step1_beta=0.3):
     """A model whose reverse kernel is exactly the forward kernel of pi."""
     s = schedule.FixedSchedule(schedule.log_snr(T, step1_beta))
     m = GaussianDiffusion(s, RBFNetwork(2, 3, T), 2)
