@@ -24,7 +24,6 @@ class StepRule:
             raise ValueError(
                 f"learning_rate = {learning_rate!r}: it must be a positive number"
             )
-        self.initial_learning_rate = learning_rate
         self.learning_rate = pytensor.shared(
             np.asarray(learning_rate, dtype=pytensor.config.floatX), "learning_rate"
         )
