@@ -8,6 +8,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from dpm.backend import precision
+
 
 class StepRule:
     """What a gradient becomes before it is subtracted from its parameter.
@@ -105,6 +107,59 @@ class Adam(StepRule):
         return rate * new_mean / scale, updates
 
 
+class RemoveNotFinite(StepRule):
+    """Replace a gradient that holds NaN or infinity by a multiple of the parameter.
+
+    Parameters
+    ----------
+    scaler : float
+        The gradient becomes (1 - scaler) times the parameter.
+
+    Notes
+    -----
+    Reference: Blocks, ``algorithms.RemoveNotFinite``. With its default scaler of 1,
+    which the reference used, a gradient that is not finite is a step of zero.
+    """
+
+    def __init__(self, scaler: float = 1.0):
+        self.scaler = scaler
+        self.state = {}
+
+    def compute_step(self, path, parameter, gradient):
+        total = gradient.sum()
+        lost = pt.isnan(total) | pt.isinf(total)
+        return pt.switch(lost, (1 - self.scaler) * parameter, gradient), []
+
+
+class CompositeRule(StepRule):
+    """Several rules in a row: each turns the step of the one before.
+
+    Parameters
+    ----------
+    components : list of StepRule
+        The learning rate is the last one's.
+
+    Notes
+    -----
+    Reference: Blocks, ``algorithms.CompositeRule``.
+    """
+
+    def __init__(self, components: list):
+        if not components:
+            raise ValueError("CompositeRule needs at least one rule")
+        self.components = list(components)
+        self.learning_rate = self.components[-1].learning_rate
+        self.state = {}
+
+    def compute_step(self, path, parameter, gradient):
+        step, updates = gradient, []
+        for rule in self.components:
+            step, more = rule.compute_step(path, parameter, step)
+            updates += more
+            self.state |= rule.state
+        return step, updates
+
+
 STEP_RULES = {"RMSProp": RMSProp, "Adam": Adam}
 
 
@@ -119,6 +174,11 @@ class GradientDescent:
     step_rule : StepRule
     inputs : list of symbolic variables
         What `process_batch` will be given, in this order.
+
+    Attributes
+    ----------
+    gradients : dict
+        Of the cost, symbolic, by the parameters' paths.
     """
 
     def __init__(self, cost, parameters: dict, step_rule: StepRule, inputs: list):
@@ -129,14 +189,18 @@ class GradientDescent:
                 )
         self.parameters = parameters
         self.step_rule = step_rule
+        self.inputs = inputs
         variables = list(parameters.values())
         updates = []
-        gradients = pt.grad(cost, variables)
-        for (path, variable), gradient in zip(
-            parameters.items(), gradients, strict=True
-        ):
-            step, more = step_rule.compute_step(path, variable, gradient)
-            updates += [(variable, variable - step), *more]
+        with precision(cost.dtype):
+            self.gradients = dict(
+                zip(parameters, pt.grad(cost, variables), strict=True)
+            )
+            for path, variable in parameters.items():
+                step, more = step_rule.compute_step(
+                    path, variable, self.gradients[path]
+                )
+                updates += [(variable, variable - step), *more]
         self._function = pytensor.function(inputs, cost, updates=updates)
 
     def process_batch(self, *batch) -> float:

@@ -10,6 +10,9 @@ import logging
 import os
 
 import pytensor
+from pytensor.compile.mode import optdb
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.tensor.math import Sum
 
 logger = logging.getLogger("dpm")
 
@@ -42,3 +45,34 @@ def select_mode() -> str:
                 "minute. 'pip install jax' makes it seconds."
             )
     return pytensor.config.mode
+
+
+def precision(dtype: str):
+    """A context, or decorator, in which graphs are built in one floating point type.
+
+    Inside, ``pytensor.config.floatX`` is `dtype`, so that plain numbers enter the graph
+    in it and do not widen single precision to double.
+    """
+    return pytensor.config.change_flags(floatX=dtype)
+
+
+@node_rewriter([Sum])
+def sum_in_own_precision(fgraph, node):
+    """Let sums of single precision numbers stay in single precision.
+
+    PyTensor asks for an accumulator in double precision. Its JAX backend takes that
+    for the type of the result, and everything that follows would be done in double.
+    """
+    op = node.op
+    dtype = node.outputs[0].dtype
+    if dtype == "float32" and op.acc_dtype == "float64":
+        return [Sum(axis=op.axis, dtype=dtype, acc_dtype=dtype)(*node.inputs)]
+    return None
+
+
+optdb.register(
+    "dpm_sum_in_own_precision",
+    dfs_rewriter(sum_in_own_precision),
+    "jax",
+    position=100,
+)

@@ -47,4 +47,4 @@ def null_log_likelihood(n_dim: int) -> float:
 
 def to_bits(nats):
     """Nats to bits: divide by log 2."""
-    return nats / np.log(2.0)
+    return nats / float(np.log(2.0))

@@ -8,6 +8,8 @@ are known by their path, such as ``swiss_roll/rbf.centers``.
 import numpy as np
 import pytensor
 
+from dpm.ops import conv2d
+
 
 class IsotropicGaussian:
     """Initialise with independent normal draws of standard deviation `std`."""
@@ -27,6 +29,18 @@ class Constant:
 
     def __call__(self, rng: np.random.Generator, shape: tuple) -> np.ndarray:
         return np.broadcast_to(self.value, shape)
+
+
+class Orthogonal:
+    """Initialise with a random matrix whose shorter side is orthonormal.
+
+    Saxe, McClelland and Ganguli, 2014.
+    """
+
+    def __call__(self, rng: np.random.Generator, shape: tuple) -> np.ndarray:
+        Q, R = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+        Q *= np.sign(np.diag(R))  # without this Q would not be uniformly distributed
+        return Q if shape[0] >= shape[1] else Q.T
 
 
 class Brick:
@@ -120,3 +134,103 @@ class Brick:
                 raise ValueError(f"parameter {path} holds NaN or infinite values")
         for path, variable in parameters.items():
             variable.set_value(np.array(values[path], dtype=self.dtype))
+
+
+class Linear(Brick):
+    """X W + b.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+    weights_init : callable
+        The biases start at zero.
+    """
+
+    def __init__(self, n_in: int, n_out: int, weights_init, name="linear"):
+        super().__init__(name)
+        self.W = self.add_parameter("W", (n_in, n_out), weights_init)
+        self.b = self.add_parameter("b", (n_out,), Constant(0.0))
+
+    def apply(self, X):
+        """Map X (..., n_in) to (..., n_out)."""
+        return X @ self.W + self.b
+
+
+def no_dropout(X):
+    """What `apply` does to the input of each layer when no dropout is asked for."""
+    return X
+
+
+class MLP(Brick):
+    """Linear layers, each followed by its nonlinearity.
+
+    Parameters
+    ----------
+    activations : list of callable
+        One a layer.
+    dims : list of int
+        Sizes of the input and of each layer's output.
+    weights_init : callable
+    """
+
+    def __init__(self, activations, dims, weights_init, name="mlp"):
+        super().__init__(name)
+        self.activations = activations
+        self.children = [
+            Linear(n_in, n_out, weights_init, f"linear_{i}")
+            for i, (n_in, n_out) in enumerate(zip(dims[:-1], dims[1:], strict=True))
+        ]
+
+    def apply(self, X, drop=no_dropout):
+        """Map X (..., dims[0]) to (..., dims[-1])."""
+        for linear, activation in zip(self.children, self.activations, strict=True):
+            X = activation(linear.apply(drop(X)))
+        return X
+
+
+class Convolutional(Brick):
+    """A convolution and its biases, outputs as many as pixels.
+
+    Parameters
+    ----------
+    filter_size : int
+        Odd.
+    num_filters, num_channels : int
+    image_size : int
+        Height and width.
+    weights_init : callable
+    tied_biases : bool
+        Whether all pixels of a filter's output share one bias.
+
+    Notes
+    -----
+    Blocks computed the 'full' convolution with one bias for each of its pixels, and
+    the reference then cut the frame away. The frame is not computed here, but the
+    untied biases keep their shape, (num_filters, size + k - 1, size + k - 1), so that
+    parameters of either go into the other; those of the frame have no effect.
+    """
+
+    def __init__(
+        self,
+        filter_size: int,
+        num_filters: int,
+        num_channels: int,
+        image_size: int,
+        weights_init,
+        tied_biases: bool = False,
+        name="convolutional",
+    ):
+        super().__init__(name)
+        self.frame = filter_size // 2
+        full = () if tied_biases else (image_size + filter_size - 1,) * 2
+        shape = (num_filters, num_channels, filter_size, filter_size)
+        self.W = self.add_parameter("W", shape, weights_init)
+        self.b = self.add_parameter("b", (num_filters, *full), Constant(0.0))
+
+    def apply(self, X):
+        """Map X (batch, height, width, channels) to (..., num_filters)."""
+        b = self.b
+        if b.ndim == 3:  # one bias a pixel, the frame cut off
+            inside = slice(self.frame, b.type.shape[1] - self.frame)
+            b = b[:, inside, inside].transpose(1, 2, 0)
+        return conv2d(X, self.W, "same", "NHWC") + b

@@ -41,6 +41,23 @@ def check_rate(value, name: str = "beta", closed: bool = False):
     return value
 
 
+def check_choice(value, choices, name: str):
+    """Return `value`, or raise ValueError that lists the choices."""
+    if value not in choices:
+        listed = ", ".join(str(choice) for choice in choices)
+        raise ValueError(f"unknown {name} {value!r}: there are {listed}")
+    return value
+
+
+def check_count(value, name: str, least: int = 0) -> int:
+    """Return `value` as an int, or raise ValueError unless it is whole and >= least."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name} = {value!r}: it must be a whole number")
+    if value < least:
+        raise ValueError(f"{name} = {value}: it must be at least {least}")
+    return int(value)
+
+
 def check_data(X, n_dim: int, name: str = "data") -> np.ndarray:
     """Return `X` as an array (n, n_dim) of finite numbers, or raise ValueError."""
     try:

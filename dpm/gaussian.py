@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 
 from dpm.checks import check_rate
 
-LOG_2PI_E = 1.0 + np.log(2.0 * np.pi)
+LOG_2PI_E = float(1.0 + np.log(2.0 * np.pi))
 
 
 def forward_kernel(x_prev, beta):
@@ -108,9 +108,27 @@ def entropy(sigma):
 def log_prob(x, mu, sigma):
     """Log density of N(mu, sigma^2) at `x`, elementwise, in nats."""
     z = (x - mu) / sigma
-    return -0.5 * z**2 - pt.log(pt.as_tensor(sigma)) - 0.5 * np.log(2.0 * np.pi)
+    return -0.5 * z**2 - pt.log(pt.as_tensor(sigma)) - 0.5 * (LOG_2PI_E - 1.0)
 
 
 def sample(mu, sigma, noise):
     """The point of N(mu, sigma^2) that standard normal `noise` stands for."""
     return mu + sigma * noise
+
+
+def product(mu_1, sigma_1, mu_2, sigma_2):
+    """Mean and deviation of the product of two Gaussians, normalised.
+
+    .. math:: \\frac1{\\sigma^2} = \\frac1{\\sigma_1^2} + \\frac1{\\sigma_2^2},
+        \\qquad \\frac\\mu{\\sigma^2} = \\frac{\\mu_1}{\\sigma_1^2}
+        + \\frac{\\mu_2}{\\sigma_2^2}
+
+    A reverse step times a Gaussian r(x), the exact form of Eq. 61 for such an r.
+
+    Notes
+    -----
+    Reference: the denoising branch of ``diffusion_step`` in ``sampler.py``.
+    """
+    sigma = (sigma_1**-2 + sigma_2**-2) ** -0.5
+    mu = mu_1 * (sigma / sigma_1) ** 2 + mu_2 * (sigma / sigma_2) ** 2
+    return mu, sigma

@@ -1,132 +1,415 @@
-"""A diffusion model: a schedule, a kernel family and a regression, joined by K.
+"""The reference's model of images, whole: objective, and estimators of mu and sigma.
 
-Reads in the order of the argument: forward, reverse, bound. Draws enter explicitly:
-every method is a pure function of data, time and noise.
+Reads in the order of the argument: schedule, forward, reverse, bound. Draws enter
+explicitly: every method is a pure function of data, time and noise.
 """
+
+import functools
 
 import numpy as np
 import pytensor.tensor as pt
 
 from dpm import bound, gaussian
-from dpm.bricks import Brick
-from dpm.schedule import beta_cumulative
+from dpm.backend import precision
+from dpm.bricks import no_dropout
+from dpm.checks import check_count, check_trajectory_length
+from dpm.gaussian_diffusion import GaussianDiffusion
+from dpm.regression import MLP_conv_dense
+from dpm.schedule import FixedSchedule, PerturbedSchedule, baseline
+from dpm.variants import choose
+
+AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
+COUNTS = AT_LEAST_ONE + (
+    "n_hidden_dense_lower",
+    "n_hidden_dense_lower_output",
+    "n_hidden_dense_upper",
+    "n_hidden_conv",
+    "n_layers_conv",
+    "n_layers_dense_lower",
+    "n_layers_dense_upper",
+    "n_scales",
+)
 
 
-class GaussianDiffusion(Brick):
-    """Gaussian diffusion of vectors.
+def in_precision(method):
+    """Build the graph of a method in the floating point type of its model."""
+
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        with precision(self.dtype):
+            return method(self, *args, **kwargs)
+
+    return wrapped
+
+
+class DiffusionModel(GaussianDiffusion):
+    """Gaussian diffusion of images: the class at the heart of the reference.
+
+    Images enter as rows (batch, n_colors * spatial_width**2), in the order colour, row,
+    column, scaled to unit variance; inside they are (batch, n_colors, spatial_width,
+    spatial_width). Time t is a matrix (n_t, 1) of numbers in 1..T-1: n_t = 1 is one
+    time for the whole batch, n_t = batch a time of its own for each image. Between
+    whole numbers the schedule is interpolated.
 
     Parameters
     ----------
-    schedule : Brick
-        Has ``beta_arr`` and ``trajectory_length``.
-    regression : Brick
-        ``apply(X, t)`` gives coefficients of mean and covariance, each (n_t, batch,
-        n_dim), for X of that shape; see `dpm.regression.RBFNetwork`.
-    n_dim : int
-        Dimensions of a sample.
+    spatial_width, n_colors : int
+        Of the images.
+    trajectory_length : int
+        T.
+    n_temporal_basis : int
+        Bump functions, J of Eq. 62.
+    n_hidden_dense_lower : int
+        Hidden units of each dense layer; 0 leaves the dense pathway out.
+    n_hidden_dense_lower_output : int
+        Outputs of the dense pathway for each pixel.
+    n_hidden_dense_upper : int
+        Hidden units of each pixel in the upper half.
+    n_hidden_conv : int
+        Filters of each convolution; 0 leaves the convolutional pathway out.
+    n_layers_conv, n_layers_dense_lower, n_layers_dense_upper : int
+    n_t_per_minibatch : int
+        Random time steps for each minibatch, where the sum over t is estimated.
+    n_scales : int
+        Of the multi-scale convolutions.
+    step1_beta : float
+        Added to the floor of the first rate: the smallest variance of the model.
+    uniform_noise : float
+        Width of the uniform noise added to the data, in their own scaled units: one
+        grey level hides that they are whole numbers.
+    variant : {"reference", "paper"}
+        Where the arguments that follow come from when they are left out.
+    mean : {"forward", "equilibrium"}
+        x sqrt(1 - beta) + z sqrt(beta), a perturbation of the forward mean; or Eq. 65,
+        decay towards z.
+    scale_beta_coeff : bool
+        Whether z of Eq. 64 is divided by sqrt(T).
+    conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
+    nonlinearity_after_sum : bool
+        Over the scales; see `dpm.regression.MultiScaleConvolution`.
+    bump_width : float
+        w of Eq. 63, in units of the spacing of the bumps' centres.
+    learn_beta : bool
+        Whether the rates have parameters; see `dpm.schedule.PerturbedSchedule`.
+    tied_biases : bool
+        Whether a convolution's bias is the same for all pixels. Then, and without the
+        dense pathway, the parameters fit a model of any `spatial_width`.
+    dense_lower_depth : {"n_layers_conv", "n_layers_dense_lower"}
+    sum_over_t : {"reference", "random", "exact"}
+        The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
+        many as there are terms; or every term.
+
+    Notes
+    -----
+    Reference: ``DiffusionModel`` in ``model.py``, with the same method names. The
+    arguments from `variant` on are this port's.
     """
 
-    def __init__(self, schedule, regression, n_dim: int, name="diffusionmodel"):
-        super().__init__(name)
-        self.schedule = schedule
-        self.mlp = regression
-        self.n_dim = n_dim
-        self.trajectory_length = schedule.trajectory_length
-        self.children = [schedule, regression]
-        self.beta_arr = schedule.beta_arr
-        # a hair below 1: sqrt(1 - beta_cumulative) has no finite slope at 1
-        almost_one = 1 - 10 * np.finfo(self.dtype).eps
-        self.beta_cumulative = pt.minimum(beta_cumulative(self.beta_arr), almost_one)
+    def __init__(
+        self,
+        spatial_width: int,
+        n_colors: int,
+        trajectory_length: int = 1000,
+        n_temporal_basis: int = 10,
+        n_hidden_dense_lower: int = 500,
+        n_hidden_dense_lower_output: int = 2,
+        n_hidden_dense_upper: int = 20,
+        n_hidden_conv: int = 20,
+        n_layers_conv: int = 4,
+        n_layers_dense_lower: int = 4,
+        n_layers_dense_upper: int = 2,
+        n_t_per_minibatch: int = 1,
+        n_scales: int = 1,
+        step1_beta: float = 0.001,
+        uniform_noise: float = 0.0,
+        *,
+        variant: str = "reference",
+        mean: str | None = None,
+        scale_beta_coeff: bool | None = None,
+        conv_nonlinearity: str | None = None,
+        dense_nonlinearity: str | None = None,
+        nonlinearity_after_sum: bool | None = None,
+        bump_width: float | None = None,
+        learn_beta: bool | None = None,
+        tied_biases: bool | None = None,
+        dense_lower_depth: str | None = None,
+        sum_over_t: str | None = None,
+    ):
+        given = dict(locals())
+        choices = choose(variant, given)
+        for name in COUNTS:
+            check_count(given[name], name, least=int(name in AT_LEAST_ONE))
+        self.spatial_width, self.n_colors = spatial_width, n_colors
+        self.n_temporal_basis = n_temporal_basis
+        self.n_t_per_minibatch = n_t_per_minibatch
+        self.uniform_noise = uniform_noise
+        self.mean, self.scale_beta_coeff = choices["mean"], choices["scale_beta_coeff"]
+        self.sum_over_t = choices["sum_over_t"]
+        self.trajectory_length = check_trajectory_length(trajectory_length)
+        self.temporal_basis = self.generate_temporal_basis(
+            trajectory_length, n_temporal_basis, choices["bump_width"]
+        )
+        network = MLP_conv_dense(
+            n_layers_conv,
+            n_layers_dense_lower,
+            n_layers_dense_upper,
+            n_hidden_conv,
+            n_hidden_dense_lower,
+            n_hidden_dense_lower_output,
+            n_hidden_dense_upper,
+            spatial_width,
+            n_colors,
+            n_scales,
+            n_temporal_basis,
+            conv_nonlinearity=choices["conv_nonlinearity"],
+            dense_nonlinearity=choices["dense_nonlinearity"],
+            dense_lower_depth=choices["dense_lower_depth"],
+            nonlinearity_after_sum=choices["nonlinearity_after_sum"],
+            tied_biases=choices["tied_biases"],
+        )
+        schedule = self.generate_beta_arr(step1_beta, choices["learn_beta"])
+        n_dim = n_colors * spatial_width**2
+        super().__init__(schedule, network, n_dim)
+
+    def generate_temporal_basis(self, trajectory_length, n_basis, bump_width=0.5):
+        """The bump functions g_j(t) of Eq. 63.
+
+        Returns
+        -------
+        ndarray, shape (n_basis, T)
+            They sum to one at every t. Centres are spread evenly from the first step to
+            the last.
+        """
+        if not 0 < bump_width < np.inf:
+            raise ValueError(f"bump_width = {bump_width!r}: it must be positive")
+        xx = np.linspace(-1, 1, trajectory_length)
+        x_centers = np.linspace(-1, 1, n_basis)
+        width = bump_width * 2 / max(1, n_basis - 1)
+        exponent = -((xx - x_centers[:, None]) ** 2) / (2 * width**2)
+        bumps = np.exp(exponent - exponent.max(axis=0))
+        return bumps / bumps.sum(axis=0)
+
+    def generate_beta_arr(self, step1_beta: float, learn_beta: bool = False):
+        """The schedule: a brick whose ``beta_arr`` has shape (T,)."""
+        if learn_beta:
+            return PerturbedSchedule(self.temporal_basis, step1_beta)
+        return FixedSchedule(baseline(self.trajectory_length, step1_beta))
+
+    @in_precision
+    def get_t_weights(self, t):
+        """Weights that pick out time t from a vector over time.
+
+        Parameters
+        ----------
+        t : symbolic or array_like, shape (n_t, 1)
+
+        Returns
+        -------
+        symbolic, shape (T, n_t)
+            Column i interpolates linearly between the two steps next to t[i].
+        """
+        t = pt.as_tensor(t).astype(self.dtype)
+        steps = np.arange(self.trajectory_length, dtype=self.dtype)[:, None]
+        return pt.maximum(1.0 - abs(steps - t.T), 0.0)
 
     def _at(self, array, t):
-        """Entries of a (T,) vector at t, ready to broadcast over (n_t, batch, n_dim).
+        """Entries of a (T,) vector at t, ready to broadcast over images."""
+        picked = (self.get_t_weights(t) * array[:, None]).sum(axis=0)
+        return picked[:, None, None, None]  # (n_t, 1, 1, 1)
 
-        t = None stands for every learned step, 1..T-1.
-        """
-        return (array[1:] if t is None else array[t])[:, None, None]
-
-    def get_beta_forward(self, t=None):
-        """beta of the forward steps at time indices `t` (n_t,), shape (n_t, 1, 1)."""
+    @in_precision
+    def get_beta_forward(self, t):
+        """beta of the forward step at t (n_t, 1), shape (n_t, 1, 1, 1)."""
         return self._at(self.beta_arr, t)
 
-    def generate_forward_diffusion_sample(self, X_noiseless, noise, t=None):
-        """Jump from the data to time t, and look one step back.
+    @in_precision
+    def get_beta_full_trajectory(self):
+        """Noise variance after the whole forward trajectory, 1 - prod(1 - beta_t)."""
+        return self.beta_cumulative[-1]
+
+    @in_precision
+    def temporal_readout(self, Z, t):
+        """Coefficients of mean and covariance at time t (Eq. 62).
 
         Parameters
         ----------
-        X_noiseless : symbolic, shape (batch, n_dim)
-        noise : symbolic, shape (n_t, batch, n_dim)
-            Standard normal draws. Holding them fixed while beta changes is the
-            frozen noise of Section 2.4.1: it makes the sample a smooth function of
-            beta.
-        t : symbolic int vector, shape (n_t,), optional
-            Time indices in 1..T-1; left out, all of them.
+        Z : symbolic, shape (batch, width, width, n_colors * 2 * n_temporal_basis)
+        t : symbolic, shape (n_t, 1)
 
         Returns
         -------
-        X_noisy, mu_posterior : symbolic, shape (n_t, batch, n_dim)
-        sigma_posterior : symbolic, shape (n_t, 1, 1)
-            Mean and standard deviation of q(x^(t-1) | x^t, x^0).
+        mu_coeff, beta_coeff : symbolic, shape (batch, n_colors, width, width)
         """
-        total = self._at(self.beta_cumulative, t)
-        before = self._at(
-            self.beta_cumulative,
-            pt.arange(self.trajectory_length - 1) if t is None else t - 1,
+        n, w = Z.type.shape[0], self.spatial_width
+        Z = Z.reshape((n, w, w, self.n_colors, 2, self.n_temporal_basis))
+        weights = self._temporal_weights(t).T[:, None, None, None, None, :]
+        return self._split((Z * weights).sum(axis=-1))
+
+    def _temporal_weights(self, t):
+        """g_j(t), shape (n_basis, n_t)."""
+        basis = self.temporal_basis.astype(self.dtype)[:, :, None]  # (n_basis, T, 1)
+        return (basis * self.get_t_weights(t)[None]).sum(axis=1)
+
+    def _split(self, coeffs):
+        """(batch, w, w, c, 2) to coefficients of mean and of covariance."""
+        return tuple(coeffs[..., i].transpose(0, 3, 1, 2) for i in (0, 1))
+
+    @in_precision
+    def get_coefficients(self, X_noisy, t, drop=no_dropout):
+        """`mlp.apply` and `temporal_readout` at once, in the order that is faster."""
+        return self._split(
+            self.mlp.apply_at(X_noisy, self._temporal_weights(t), drop=drop)
         )
-        X_noisy = gaussian.sample(*gaussian.marginal(X_noiseless, total), noise)
-        mu, sigma = gaussian.posterior(
-            X_noiseless, X_noisy, self.get_beta_forward(t), before
-        )
-        return X_noisy, mu, sigma
 
-    def get_mu_sigma(self, X_noisy, t=None):
-        """One reverse step, p(x^(t-1) | x^t): f_mu and the root of f_Sigma.
-
-        Both are perturbations of the forward kernel, so that an untrained network
-        undoes one forward step as if the data were pi:
-
-        .. math:: \\mu = x \\sqrt{1-\\beta_t} + z^\\mu \\sqrt{\\beta_t}, \\qquad
-            \\Sigma = \\mathrm{sigmoid}(z^\\Sigma + \\mathrm{logit} \\beta_t)
+    @in_precision
+    def get_mu_sigma(self, X_noisy, t, drop=no_dropout):
+        """One reverse step: mean and standard deviation of p(x^(t-1) | x^t).
 
         Parameters
         ----------
-        X_noisy : symbolic, shape (n_t, batch, n_dim)
-        t : symbolic int vector, shape (n_t,), optional
+        X_noisy : symbolic, shape (batch, n_colors, width, width)
+        t : symbolic, shape (n_t, 1)
 
         Returns
         -------
-        mu, sigma : symbolic, both (n_t, batch, n_dim)
+        mu, sigma : symbolic, shape of `X_noisy`
         """
-        mu_coeff, beta_coeff = self.mlp.apply(X_noisy, t)
-        beta = self.get_beta_forward(t)
-        logit_beta = pt.log(beta) - pt.log1p(-beta)
-        mean, scale = gaussian.forward_kernel(X_noisy, beta)
-        mu = gaussian.sample(mean, scale, mu_coeff)
-        return mu, pt.sqrt(pt.sigmoid(beta_coeff + logit_beta))
+        return self._perturb(X_noisy, t, *self.get_coefficients(X_noisy, t, drop))
 
-    def get_KL(self, X_noiseless, noise, t=None):
-        """The divergences inside Eq. 14, in nats per sample, shape (n_t, batch)."""
-        X_noisy, mu_q, sigma_q = self.generate_forward_diffusion_sample(
-            X_noiseless, noise, t
+    @property
+    def sample_shape(self) -> tuple:
+        """Shape of one image on its way through a trajectory."""
+        return (self.n_colors, self.spatial_width, self.spatial_width)
+
+    def reverse_step(self, X_noisy, t):
+        """`get_mu_sigma` of a whole batch at one scalar t."""
+        return self.get_mu_sigma(X_noisy, t.reshape((1, 1)))
+
+    @in_precision
+    def _perturb(self, X_noisy, t, mu_coeff, beta_coeff):
+        """Mean and deviation as perturbations of the forward kernel (Eqs. 64, 65)."""
+        if self.scale_beta_coeff:
+            beta_coeff = beta_coeff / float(np.sqrt(self.trajectory_length))
+        mu, sigma = self._perturb_forward(
+            X_noisy, self.get_beta_forward(t), mu_coeff, beta_coeff
         )
-        mu_p, sigma_p = self.get_mu_sigma(X_noisy, t)
-        return gaussian.kl(mu_q, sigma_q, mu_p, sigma_p).sum(axis=-1)
+        if self.mean == "equilibrium":
+            mu = (X_noisy - mu_coeff) * (1.0 - sigma**2) + mu_coeff
+        return mu, sigma
 
-    def get_bound(self, X_noiseless, noise, t=None):
-        """K of Eq. 14 for each sample, in nats, shape (batch,).
+    @in_precision
+    def generate_forward_diffusion_sample(
+        self, X_noiseless, noise, t, uniform_draws=None
+    ):
+        """Corrupt images to time t, and look one step back.
 
-        Exact over t when `t` is left out; an unbiased estimate when `t` holds time
-        indices drawn uniformly from 1..T-1.
+        Parameters
+        ----------
+        X_noiseless : symbolic, shape (batch, n_colors * width**2)
+        noise : symbolic, shape (batch, n_colors, width, width)
+            Standard normal draws.
+        t : symbolic, shape (n_t, 1)
+        uniform_draws : symbolic, shape of `noise`, optional
+            Draws from [0, 1), for the noise of width `uniform_noise` on the data.
+
+        Returns
+        -------
+        X_noisy, mu_posterior : symbolic, shape of `noise`
+        sigma_posterior : symbolic, shape (n_t, 1, 1, 1)
         """
-        n_terms = None if t is None else self.trajectory_length - 1
-        return bound.lower_bound(
-            self.get_KL(X_noiseless, noise, t),
-            self.beta_arr,
-            self.beta_cumulative,
-            self.n_dim,
-            n_terms,
-        )
+        X = X_noiseless.reshape(noise.type.shape)
+        if uniform_draws is not None:
+            X = X + (uniform_draws - 0.5) * float(self.uniform_noise)
+        return super().generate_forward_diffusion_sample(X, noise, t)
 
-    def cost(self, X_noiseless, noise, t=None):
-        """What training lowers: minus K, averaged over the batch, in nats."""
-        return -self.get_bound(X_noiseless, noise, t).mean()
+    @in_precision
+    def get_negL_bound(self, mu, sigma, mu_posterior, sigma_posterior):
+        """Minus K, from one time step, relative to a unit Gaussian.
+
+        Returns
+        -------
+        symbolic scalar
+            L_null - K in bits per pixel, all colours summed, averaged over the batch.
+        """
+        KL = gaussian.kl(mu_posterior, sigma_posterior, mu, sigma).sum(axis=(1, 2, 3))
+        n_terms = self.trajectory_length - (self.sum_over_t != "reference")
+        K = self._bound(KL[None], n_terms)
+        return self._bits_per_pixel_below_null(K)
+
+    def _bits_per_pixel_below_null(self, K):
+        """L_null - K, averaged, in bits per pixel."""
+        gap = bound.null_log_likelihood(self.n_dim) - K.mean()
+        return bound.to_bits(gap) / self.spatial_width**2
+
+    @in_precision
+    def cost_single_t(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
+        """`get_negL_bound` of a batch at the times t."""
+        X_noisy, *posterior = self.generate_forward_diffusion_sample(
+            X_noiseless, noise, t, uniform_draws
+        )
+        mu, sigma = self.get_mu_sigma(X_noisy, t, drop)
+        return self.get_negL_bound(mu, sigma, *posterior)
+
+    @in_precision
+    def get_KL(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
+        """The divergence inside Eq. 14 at t, in nats per image, shape (batch,)."""
+        X_noisy, *posterior = self.generate_forward_diffusion_sample(
+            X_noiseless, noise, t, uniform_draws
+        )
+        mu, sigma = self.get_mu_sigma(X_noisy, t, drop)
+        return gaussian.kl(*posterior, mu, sigma).sum(axis=(1, 2, 3))
+
+    @in_precision
+    def get_bound(self, X_noiseless, noise, t=None, uniform_draws=None):
+        """K of Eq. 14 for each image, in nats, shape (batch,).
+
+        With t (batch, 1) an unbiased estimate from one time step an image. Without t,
+        the sum over all steps: `noise` then holds (T-1) * batch images, all images of
+        t = 1 first.
+        """
+        if t is not None:
+            KL = self.get_KL(X_noiseless, noise, t, uniform_draws)
+            return self._bound(KL[None], self.trajectory_length - 1)
+        n_t, n = self.trajectory_length - 1, X_noiseless.type.shape[0]
+        t = np.repeat(np.arange(1, n_t + 1, dtype=self.dtype), n)[:, None]
+        X_noiseless = pt.tile(X_noiseless, (n_t, 1))
+        KL = self.get_KL(X_noiseless, noise, t, uniform_draws)
+        return self._bound(KL.reshape((n_t, n)))
+
+    @in_precision
+    def cost(self, X_noiseless, draws, drop=no_dropout):
+        """What training lowers: L_null - K in bits per pixel.
+
+        Parameters
+        ----------
+        X_noiseless : symbolic, shape (batch, n_colors * width**2)
+        draws : list of (noise, t, uniform_draws)
+            `n_t_per_minibatch` of them, over which the cost is averaged; t may be None
+            in the only one where ``sum_over_t`` is 'exact'.
+        drop : callable
+            Applied to the input of every layer of the network.
+        """
+        if self.sum_over_t == "exact":
+            ((noise, _, uniform_draws),) = draws
+            K = self.get_bound(X_noiseless, noise, None, uniform_draws)
+            return self._bits_per_pixel_below_null(K)
+        costs = [self.cost_single_t(X_noiseless, *draw, drop=drop) for draw in draws]
+        return sum(costs[1:], costs[0]) / len(costs)
+
+    @in_precision
+    def internal_state(self, X_noiseless, noise, t, uniform_draws=None) -> dict:
+        """What goes on inside, for plots: symbolic images by name."""
+        X_noisy, mu_posterior, sigma_posterior = self.generate_forward_diffusion_sample(
+            X_noiseless, noise, t, uniform_draws
+        )
+        mu, sigma = self.get_mu_sigma(X_noisy, t)
+        return {
+            "mu diff": mu - mu_posterior,
+            "log sigma ratio": pt.log(sigma) - pt.log(sigma_posterior),
+            "mu p": mu,
+            "sigma p": sigma,
+            "mu q posterior": mu_posterior,
+            "sigma q posterior": sigma_posterior,
+            "X_noiseless": X_noiseless.reshape(noise.type.shape),
+            "X_noisy": X_noisy,
+        }

@@ -7,7 +7,7 @@ import numpy as np
 from dpm import datasets, schedule
 from dpm.algorithms import STEP_RULES
 from dpm.checks import check_rate, check_trajectory_length
-from dpm.model import GaussianDiffusion
+from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import RBFNetwork
 
 INITIALIZE, SHUFFLE, NOISE, TIME = range(4)  # what a stream of draws is for

@@ -1,10 +1,22 @@
-"""The functions that are learned: what one reverse step needs to know of x^t."""
+"""The functions that are learned: what one reverse step needs to know of x^t.
+
+First the toys' radial basis functions, then the images' multi-scale convolutions, whose
+classes bear the names of the reference's ``regression.py``.
+"""
 
 import numpy as np
 import pytensor.tensor as pt
 from sklearn.cluster import KMeans
 
-from dpm.bricks import Brick, Constant, IsotropicGaussian
+from dpm.bricks import (
+    MLP,
+    Brick,
+    Constant,
+    Convolutional,
+    IsotropicGaussian,
+    Orthogonal,
+    no_dropout,
+)
 
 
 class NormalizedRBF(Brick):
@@ -103,3 +115,330 @@ class RBFNetwork(Brick):
         )
         centers = k_means.fit(X).cluster_centers_
         self.rbf.centers.set_value(centers.astype(self.dtype))
+
+
+def LeakyRelu(x):
+    """x where positive, else x / 20: the reference's only nonlinearity."""
+    return pt.switch(x > 0, x, 0.05 * x)
+
+
+def identity(x):
+    """The "nonlinearity" of a last layer."""
+    return x
+
+
+NONLINEARITIES = {"leaky_relu": LeakyRelu, "softplus": pt.softplus, "tanh": pt.tanh}
+
+
+class MultiScaleConvolution(Brick):
+    """One layer of a multi-scale convolutional network (Section D.2.1, Figure D.1).
+
+    The images are averaged down to 1/2, 1/4, ... of their width, convolved at each
+    scale, blown up again and summed, from the coarsest scale to the finest.
+
+    Parameters
+    ----------
+    num_channels, num_filters : int
+    spatial_width : int
+        Height and width of the images, divisible by 2**(num_scales - 1).
+    num_scales : int
+    filter_size : int
+        Odd.
+    nonlinearity : callable
+    nonlinearity_after_sum : bool
+        False: a nonlinearity inside each scale, and the mean over the scales, as in
+        the reference. True: one nonlinearity on their sum, as in the paper.
+    tied_biases : bool
+    name : str
+        Beginning of the names of the scales.
+
+    Notes
+    -----
+    Reference: ``MultiScaleConvolution`` in ``regression.py``.
+    """
+
+    def __init__(
+        self,
+        num_channels: int,
+        num_filters: int,
+        spatial_width: int,
+        num_scales: int,
+        filter_size: int,
+        nonlinearity=LeakyRelu,
+        nonlinearity_after_sum: bool = False,
+        tied_biases: bool = False,
+        name: str = "",
+    ):
+        super().__init__("multiscaleconvolution")
+        check_scales(spatial_width, num_scales)
+        self.num_scales = num_scales
+        self.nonlinearity = nonlinearity
+        self.nonlinearity_after_sum = nonlinearity_after_sum
+        # On smooth images the pixels under a filter add up coherently: the output grows
+        # with their number, not with its root.
+        weights_init = IsotropicGaussian(np.sqrt(1.0 / num_filters) / filter_size**2)
+        for scale in range(num_scales):
+            convolution = Convolutional(
+                filter_size,
+                num_filters,
+                num_channels,
+                spatial_width // 2**scale,
+                weights_init,
+                tied_biases,
+            )
+            at_scale = Brick(f"{name}scale{scale}")
+            at_scale.children.append(convolution)
+            self.children.append(at_scale)
+
+    def downsample(self, imgs, scale: int):
+        """Average (batch, h, w, c) over squares of 2**scale pixels."""
+        if scale == 0:
+            return imgs
+        n, h, w, c = imgs.type.shape
+        size = 2**scale
+        squares = imgs.reshape((n, h // size, size, w // size, size, c))
+        return squares.mean(axis=(2, 4))
+
+    def upsample(self, imgs):
+        """Repeat each pixel of (batch, h, w, c) to a square of 2 by 2."""
+        n, h, w, c = imgs.type.shape
+        imgs = pt.broadcast_to(imgs[:, :, None, :, None], (n, h, 2, w, 2, c))
+        return imgs.reshape((n, 2 * h, 2 * w, c))
+
+    def apply(self, X, drop=no_dropout):
+        """Map X (batch, width, width, num_channels) to (..., num_filters)."""
+        inside = identity if self.nonlinearity_after_sum else self.nonlinearity
+        X = drop(X)
+        total = None
+        for scale in range(self.num_scales - 1, -1, -1):
+            (convolution,) = self.children[scale].children
+            imgs = inside(convolution.apply(self.downsample(X, scale)))
+            total = imgs if total is None else total + imgs
+            if scale > 0:
+                total = self.upsample(total)
+        if self.nonlinearity_after_sum:
+            return self.nonlinearity(total)
+        return total / self.num_scales
+
+
+def check_scales(spatial_width: int, num_scales: int) -> None:
+    """Raise ValueError unless images can be halved often enough."""
+    if num_scales < 1:
+        raise ValueError(f"n_scales = {num_scales}: at least one scale is needed")
+    if spatial_width % 2 ** (num_scales - 1):
+        raise ValueError(
+            f"spatial_width = {spatial_width} cannot be halved {num_scales - 1} times: "
+            f"n_scales = {num_scales} needs a width divisible by "
+            f"{2 ** (num_scales - 1)}"
+        )
+
+
+class MultiLayerConvolution(Brick):
+    """Several layers of `MultiScaleConvolution`.
+
+    Parameters
+    ----------
+    n_layers, n_hidden : int
+        Layers, and the filters of each.
+    spatial_width, n_colors, n_scales, filter_size : int
+    choices
+        Passed on to each layer.
+    """
+
+    def __init__(
+        self,
+        n_layers: int,
+        n_hidden: int,
+        spatial_width: int,
+        n_colors: int,
+        n_scales: int,
+        filter_size: int = 3,
+        **choices,
+    ):
+        super().__init__("multilayerconvolution")
+        num_channels = n_colors
+        for i in range(n_layers):
+            layer = MultiScaleConvolution(
+                num_channels,
+                n_hidden,
+                spatial_width,
+                n_scales,
+                filter_size,
+                name=f"layer{i}_",
+                **choices,
+            )
+            self.children.append(layer)
+            num_channels = n_hidden
+
+    def apply(self, X, drop=no_dropout):
+        """Map X (batch, width, width, n_colors) to (..., n_hidden)."""
+        for layer in self.children:
+            X = layer.apply(X, drop)
+        return X
+
+
+class MLP_conv_dense(Brick):
+    """The network for images: coefficients of mean and covariance for every pixel.
+
+    A lower half with two pathways side by side, multi-scale convolutions and dense
+    layers that see the whole image, and an upper half that treats each pixel alone
+    (Figure D.1).
+
+    Parameters
+    ----------
+    n_layers_conv, n_layers_dense_lower, n_layers_dense_upper : int
+        Zero layers, or zero hidden units, leave a pathway out.
+    n_hidden_conv, n_hidden_dense_lower : int
+    n_hidden_dense_lower_output : int
+        Outputs of the dense pathway for each pixel.
+    n_hidden_dense_upper : int
+    spatial_width, n_colors, n_scales, n_temporal_basis : int
+    conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
+    dense_lower_depth : {"n_layers_conv", "n_layers_dense_lower"}
+        Which argument says how many layers the dense pathway has. The reference takes
+        the first, surely by a slip.
+    choices
+        Of `MultiScaleConvolution`.
+
+    Notes
+    -----
+    Reference: ``MLP_conv_dense`` in ``regression.py``.
+    """
+
+    def __init__(
+        self,
+        n_layers_conv: int,
+        n_layers_dense_lower: int,
+        n_layers_dense_upper: int,
+        n_hidden_conv: int,
+        n_hidden_dense_lower: int,
+        n_hidden_dense_lower_output: int,
+        n_hidden_dense_upper: int,
+        spatial_width: int,
+        n_colors: int,
+        n_scales: int,
+        n_temporal_basis: int,
+        *,
+        conv_nonlinearity: str = "leaky_relu",
+        dense_nonlinearity: str = "leaky_relu",
+        dense_lower_depth: str = "n_layers_conv",
+        **choices,
+    ):
+        super().__init__("mlp_conv_dense")
+        self.n_colors, self.spatial_width = n_colors, spatial_width
+        self.n_temporal_basis = n_temporal_basis
+        self.n_hidden_conv = n_hidden_conv
+        self.n_hidden_dense_lower_output = n_hidden_dense_lower_output
+        nonlinearity = NONLINEARITIES[dense_nonlinearity]
+        self.mlp_conv = self.mlp_dense_lower = None
+        n_features = 0
+        if n_layers_conv > 0 and n_hidden_conv > 0:
+            self.mlp_conv = MultiLayerConvolution(
+                n_layers_conv,
+                n_hidden_conv,
+                spatial_width,
+                n_colors,
+                n_scales,
+                nonlinearity=NONLINEARITIES[conv_nonlinearity],
+                **choices,
+            )
+            self.children.append(self.mlp_conv)
+            n_features += n_hidden_conv
+        if n_hidden_dense_lower > 0 and n_layers_dense_lower > 0:
+            depth = n_layers_dense_lower
+            if dense_lower_depth == "n_layers_conv" and self.mlp_conv is not None:
+                depth = n_layers_conv
+            n_input = n_colors * spatial_width**2
+            n_output = n_hidden_dense_lower_output * spatial_width**2
+            self.mlp_dense_lower = MLP(
+                [nonlinearity] * depth,
+                [n_input] + [n_hidden_dense_lower] * (depth - 1) + [n_output],
+                Orthogonal(),
+                name="MLP dense lower",
+            )
+            self.children.append(self.mlp_dense_lower)
+            n_features += n_hidden_dense_lower_output
+        if not self.children:
+            raise ValueError(
+                "neither pathway is left: n_layers_conv and n_hidden_conv, or "
+                "n_layers_dense_lower and n_hidden_dense_lower, must be positive"
+            )
+        if n_layers_dense_upper < 1:
+            raise ValueError(
+                f"n_layers_dense_upper = {n_layers_dense_upper}: at least one layer "
+                "must turn features into coefficients"
+            )
+        n_hidden_upper = n_layers_dense_upper - 1
+        n_output = n_colors * 2 * n_temporal_basis  # mean and covariance
+        self.mlp_dense_upper = MLP(
+            [nonlinearity] * n_hidden_upper + [identity],
+            [n_features] + [n_hidden_dense_upper] * n_hidden_upper + [n_output],
+            Orthogonal(),
+            name="MLP dense upper",
+        )
+        self.children.append(self.mlp_dense_upper)
+
+    def _lower(self, X, drop):
+        """Features of every pixel: X (n, c, w, w) to (n, w, w, n_features)."""
+        n, width = X.type.shape[0], self.spatial_width
+        conv = dense = None
+        if self.mlp_conv is not None:
+            conv = self.mlp_conv.apply(X.transpose(0, 2, 3, 1), drop)
+        if self.mlp_dense_lower is not None:
+            dense = self.mlp_dense_lower.apply(X.reshape((n, -1)), drop)
+            dense = dense.reshape((n, width, width, self.n_hidden_dense_lower_output))
+        if conv is None or dense is None:
+            return dense if conv is None else conv
+        return pt.concatenate(
+            [
+                conv / float(np.sqrt(self.n_hidden_conv)),
+                dense / float(np.sqrt(self.n_hidden_dense_lower_output)),
+            ],
+            axis=3,
+        )
+
+    def apply(self, X, drop=no_dropout):
+        """Temporal coefficients for images X (batch, colours, width, width).
+
+        Returns
+        -------
+        Z : symbolic, shape (batch, width, width, n_colors * 2 * n_temporal_basis)
+        """
+        return self.mlp_dense_upper.apply(self._lower(X, drop), drop)
+
+    def apply_at(self, X, weights, drop=no_dropout):
+        """`apply` followed by a weighted sum over the temporal basis.
+
+        The weights enter the last layer before it meets the pixels, so the n_basis
+        coefficients of each pixel are never formed.
+
+        Parameters
+        ----------
+        X : symbolic, shape (batch, colours, width, width)
+        weights : symbolic, shape (n_temporal_basis, n_t)
+            g_j(t); n_t is 1, or the batch size for a time of its own for each image.
+
+        Returns
+        -------
+        symbolic, shape (batch, width, width, n_colors, 2)
+        """
+        n, width, n_t = X.type.shape[0], self.spatial_width, weights.type.shape[1]
+        *hidden, last = self.mlp_dense_upper.children
+        Y = self._lower(X, drop)
+        activations = self.mlp_dense_upper.activations
+        for linear, activation in zip(hidden, activations, strict=False):
+            Y = activation(linear.apply(drop(Y)))
+        n_out = 2 * self.n_colors
+        n_in = last.W.type.shape[0]
+        W = last.W.reshape((n_in * n_out, self.n_temporal_basis)) @ weights
+        b = last.b.reshape((n_out, self.n_temporal_basis)) @ weights  # (n_out, n_t)
+        Y = drop(Y).reshape((n, width * width, n_in))
+        if n_t == 1:
+            Z = (
+                Y.reshape((n * width * width, n_in)) @ W.reshape((n_in, n_out))
+                + b[:, 0]
+            )
+        else:
+            W = W.reshape((n_in, n_out, n_t)).transpose(2, 0, 1)
+            Z = Y @ W + b.T[:, None, :]
+        return Z.reshape((n, width, width, self.n_colors, 2))

@@ -6,6 +6,7 @@ holds the paper's step t+1. So ``beta_arr[0]`` is the paper's beta_1.
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import expit, logit
 
 from dpm.bricks import Brick, Constant
 from dpm.checks import check_rate, check_trajectory_length
@@ -42,8 +43,7 @@ def squash(u, min_beta, sigmoid):
 
 def unsquash(beta, min_beta):
     """Undo `squash` for NumPy values that lie within its range."""
-    p = (np.asarray(beta) - min_beta) / (1.0 - min_beta - MAX_GAP)
-    return np.log(p) - np.log1p(-p)
+    return logit((np.asarray(beta) - min_beta) / (1.0 - min_beta - MAX_GAP))
 
 
 def baseline(T: int, step1_beta: float = 1e-3) -> np.ndarray:
@@ -67,11 +67,17 @@ def baseline(T: int, step1_beta: float = 1e-3) -> np.ndarray:
     -----
     Reference: ``model.py``, ``DiffusionModel.generate_beta_arr``.
     """
+    offset, min_beta = _baseline_parts(T, step1_beta)
+    return squash(offset, min_beta, expit)
+
+
+def _baseline_parts(T, step1_beta):
+    """Logit of the rates 1/T..1/2 that `baseline` starts from, and their floors."""
     T = check_trajectory_length(T)
     check_rate(step1_beta, "step1_beta")
     min_beta = np.full(T, MIN_BETA)
     min_beta[0] += step1_beta
-    return squash(1.0 / np.linspace(T, 2.0, T), min_beta, lambda beta: beta)
+    return logit(1.0 / np.linspace(T, 2.0, T)), min_beta
 
 
 def log_snr(T: int, step1_beta: float = 1e-4, final_log_snr: float = -5.0):
@@ -184,4 +190,50 @@ class LearnedSchedule(Brick):
                 pt.as_tensor(beta[:1].astype(self.dtype)),
                 squash(self.logit_beta, MIN_BETA, pt.sigmoid),
             ]
+        )
+
+
+class PerturbedSchedule(Brick):
+    """The 2015 implementation's rates with the perturbation it left for later.
+
+    .. math:: \\beta_t = m_t + \\mathrm{sigmoid}(\\mathrm{logit} \\frac{1}{T - t + 1}
+        + \\sum_j c_j g_j(t)) (1 - m_t - 10^{-5})
+
+    with the bump functions g_j of Eq. 63. With all c_j zero these are the rates of
+    `baseline` (whose last denominator is 2, not 1). beta_1 is not perturbed: see
+    `LearnedSchedule`.
+
+    Parameters
+    ----------
+    temporal_basis : ndarray, shape (n_basis, T)
+        g_j(t).
+    step1_beta : float
+
+    Attributes
+    ----------
+    beta_perturb_coefficients : shared vector, shape (n_basis,)
+        c_j, the parameter.
+    beta_arr : symbolic vector, shape (T,)
+    trajectory_length : int
+
+    Notes
+    -----
+    Reference: ``generate_beta_arr``, where the coefficients exist but are never
+    trained.
+    """
+
+    def __init__(self, temporal_basis, step1_beta: float, name: str = "schedule"):
+        super().__init__(name)
+        n_basis, self.trajectory_length = temporal_basis.shape
+        offset, min_beta = _baseline_parts(self.trajectory_length, step1_beta)
+        self.beta_perturb_coefficients = self.add_parameter(
+            "beta_perturb_coefficients", (n_basis,), Constant(0.0)
+        )
+        learned = np.arange(self.trajectory_length) > 0
+        basis = (temporal_basis * learned).astype(self.dtype)
+        perturbation = self.beta_perturb_coefficients @ basis
+        self.beta_arr = squash(
+            perturbation + offset.astype(self.dtype),
+            min_beta.astype(self.dtype),
+            pt.sigmoid,
         )

@@ -21,7 +21,7 @@ from dpm import __version__, checkpoint
 from dpm.algorithms import STEP_RULES, GradientDescent
 from dpm.checks import check_data
 from dpm.extensions import Checkpoint, ProgressBar
-from dpm.model import GaussianDiffusion
+from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.recipes import INITIALIZE, NOISE, RECIPES, SHUFFLE, TIME, Recipe, check_recipe
 
 

@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm.model import GaussianDiffusion
+from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import RBFNetwork
 from dpm.schedule import LearnedSchedule, log_snr
 

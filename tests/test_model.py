@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import softmax
 
 from dpm import bound, schedule
-from dpm.model import GaussianDiffusion
+from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import NormalizedRBF, RBFNetwork
 
 T, N_HIDDEN, BATCH = 6, 4, 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dpm import sampler, schedule
-from dpm.model import GaussianDiffusion
+from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import RBFNetwork
 
 
@@ -53,7 +53,7 @@ def test_reverse_step_uses_mean_and_spread_of_the_model():
     b = model.mlp.readout.b.get_value()
     b[4, 0] = [3.0, 0.0, 0.0, -1.0]  # time index 5: shift axis 0, narrow axis 1
     model.mlp.readout.b.set_value(b)
-    kernel = sampler.compile_reverse_kernel(model, 1)
+    kernel = sampler.compile_get_mu_sigma(model, 1)
     beta = float(model.beta_arr.eval()[5])
     mu, sigma = kernel(np.array([[0.7, -0.2]]), 5)
     np.testing.assert_allclose(

@@ -1,0 +1,144 @@
+"""Gaussian diffusion of vectors: a schedule, a regression, and the bound K.
+
+Reads in the order of the argument: forward, reverse, bound. Draws enter explicitly:
+every method is a pure function of data, time and noise. `dpm.model.DiffusionModel`
+makes of it the reference's model of images.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from dpm import bound, gaussian
+from dpm.bricks import Brick
+from dpm.schedule import beta_cumulative
+
+
+class GaussianDiffusion(Brick):
+    """Gaussian diffusion of vectors.
+
+    Parameters
+    ----------
+    schedule : Brick
+        Has ``beta_arr`` and ``trajectory_length``.
+    regression : Brick
+        ``apply(X, t)`` gives coefficients of mean and covariance, each (n_t, batch,
+        n_dim), for X of that shape; see `dpm.regression.RBFNetwork`.
+    n_dim : int
+        Dimensions of a sample.
+    """
+
+    def __init__(self, schedule, regression, n_dim: int, name="diffusionmodel"):
+        super().__init__(name)
+        self.schedule = schedule
+        self.mlp = regression
+        self.n_dim = n_dim
+        self.trajectory_length = schedule.trajectory_length
+        self.children = [schedule, regression]
+        self.beta_arr = schedule.beta_arr
+        # a hair below 1: sqrt(1 - beta_cumulative) has no finite slope at 1
+        almost_one = 1 - 10 * np.finfo(self.dtype).eps
+        self.beta_cumulative = pt.minimum(beta_cumulative(self.beta_arr), almost_one)
+
+    def _at(self, array, t):
+        """Entries of a (T,) vector at t, ready to broadcast over (n_t, batch, n_dim).
+
+        t = None stands for every learned step, 1..T-1.
+        """
+        return (array[1:] if t is None else array[t])[:, None, None]
+
+    def get_beta_forward(self, t=None):
+        """beta of the forward steps at time indices `t` (n_t,), shape (n_t, 1, 1)."""
+        return self._at(self.beta_arr, t)
+
+    def generate_forward_diffusion_sample(self, X_noiseless, noise, t=None):
+        """Jump from the data to time t, and look one step back.
+
+        Parameters
+        ----------
+        X_noiseless : symbolic, shape (batch, n_dim)
+        noise : symbolic, shape (n_t, batch, n_dim)
+            Standard normal draws. Holding them fixed while beta changes is the
+            frozen noise of Section 2.4.1: it makes the sample a smooth function of
+            beta.
+        t : symbolic int vector, shape (n_t,), optional
+            Time indices in 1..T-1; left out, all of them.
+
+        Returns
+        -------
+        X_noisy, mu_posterior : symbolic, shape (n_t, batch, n_dim)
+        sigma_posterior : symbolic, shape (n_t, 1, 1)
+            Mean and standard deviation of q(x^(t-1) | x^t, x^0).
+        """
+        total = self._at(self.beta_cumulative, t)
+        one_before = pt.arange(self.trajectory_length - 1) if t is None else t - 1
+        before = self._at(self.beta_cumulative, one_before)
+        X_noisy = gaussian.sample(*gaussian.marginal(X_noiseless, total), noise)
+        mu, sigma = gaussian.posterior(
+            X_noiseless, X_noisy, self.get_beta_forward(t), before
+        )
+        return X_noisy, mu, sigma
+
+    def get_mu_sigma(self, X_noisy, t=None):
+        """One reverse step, p(x^(t-1) | x^t): f_mu and the root of f_Sigma.
+
+        Both are perturbations of the forward kernel, so that an untrained network
+        undoes one forward step as if the data were pi:
+
+        .. math:: \\mu = x \\sqrt{1-\\beta_t} + z^\\mu \\sqrt{\\beta_t}, \\qquad
+            \\Sigma = \\mathrm{sigmoid}(z^\\Sigma + \\mathrm{logit} \\beta_t)
+
+        Parameters
+        ----------
+        X_noisy : symbolic, shape (n_t, batch, n_dim)
+        t : symbolic int vector, shape (n_t,), optional
+
+        Returns
+        -------
+        mu, sigma : symbolic, both (n_t, batch, n_dim)
+        """
+        return self._perturb_forward(
+            X_noisy, self.get_beta_forward(t), *self.mlp.apply(X_noisy, t)
+        )
+
+    def _perturb_forward(self, X_noisy, beta, mu_coeff, beta_coeff):
+        logit_beta = pt.log(beta) - pt.log1p(-beta)
+        mean, scale = gaussian.forward_kernel(X_noisy, beta)
+        mu = gaussian.sample(mean, scale, mu_coeff)
+        return mu, pt.sqrt(pt.sigmoid(beta_coeff + logit_beta))
+
+    @property
+    def sample_shape(self) -> tuple:
+        """Shape of one sample on its way through a trajectory."""
+        return (self.n_dim,)
+
+    def reverse_step(self, X_noisy, t):
+        """`get_mu_sigma` of a whole batch (batch, *sample_shape) at one scalar t."""
+        mu, sigma = self.get_mu_sigma(X_noisy[None], t[None])
+        return mu[0], sigma[0]
+
+    def get_KL(self, X_noiseless, noise, t=None):
+        """The divergences inside Eq. 14, in nats per sample, shape (n_t, batch)."""
+        X_noisy, mu_q, sigma_q = self.generate_forward_diffusion_sample(
+            X_noiseless, noise, t
+        )
+        mu_p, sigma_p = self.get_mu_sigma(X_noisy, t)
+        return gaussian.kl(mu_q, sigma_q, mu_p, sigma_p).sum(axis=-1)
+
+    def get_bound(self, X_noiseless, noise, t=None):
+        """K of Eq. 14 for each sample, in nats, shape (batch,).
+
+        Exact over t when `t` is left out; an unbiased estimate when `t` holds time
+        indices drawn uniformly from 1..T-1.
+        """
+        n_terms = None if t is None else self.trajectory_length - 1
+        return self._bound(self.get_KL(X_noiseless, noise, t), n_terms)
+
+    def _bound(self, KL, n_terms=None):
+        """`bound.lower_bound` with this model's entropies."""
+        return bound.lower_bound(
+            KL, self.beta_arr, self.beta_cumulative, self.n_dim, n_terms
+        )
+
+    def cost(self, X_noiseless, noise, t=None):
+        """What training lowers: minus K, averaged over the batch, in nats."""
+        return -self.get_bound(X_noiseless, noise, t).mean()

@@ -1,0 +1,58 @@
+"""Where the reference departs from the paper, `DiffusionModel` lets the user choose."""
+
+from dpm.checks import check_choice
+from dpm.regression import NONLINEARITIES
+
+VARIANTS = {
+    "reference": {
+        "mean": "forward",
+        "scale_beta_coeff": True,
+        "conv_nonlinearity": "leaky_relu",
+        "dense_nonlinearity": "leaky_relu",
+        "nonlinearity_after_sum": False,
+        "bump_width": 0.5,
+        "learn_beta": False,
+        "tied_biases": False,
+        "dense_lower_depth": "n_layers_conv",
+        "sum_over_t": "reference",
+    },
+    "paper": {
+        "mean": "equilibrium",
+        "scale_beta_coeff": False,
+        "conv_nonlinearity": "softplus",
+        "dense_nonlinearity": "tanh",
+        "nonlinearity_after_sum": True,
+        "bump_width": 1.0,
+        "learn_beta": True,
+        "tied_biases": True,
+        "dense_lower_depth": "n_layers_dense_lower",
+        "sum_over_t": "exact",
+    },
+}
+CHOICES = {
+    "mean": ("forward", "equilibrium"),
+    "scale_beta_coeff": (True, False),
+    "conv_nonlinearity": tuple(NONLINEARITIES),
+    "dense_nonlinearity": tuple(NONLINEARITIES),
+    "nonlinearity_after_sum": (True, False),
+    "learn_beta": (True, False),
+    "tied_biases": (True, False),
+    "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
+    "sum_over_t": ("reference", "random", "exact"),
+}
+
+
+def choose(variant: str, given: dict) -> dict:
+    """The choices of a variant, with those that are `given` and not None in place.
+
+    Raises
+    ------
+    ValueError
+        For an unknown variant or value; the message lists those there are.
+    """
+    check_choice(variant, VARIANTS, "variant")
+    choices = dict(VARIANTS[variant])
+    choices |= {k: given[k] for k in choices if given[k] is not None}
+    for name, allowed in CHOICES.items():
+        check_choice(choices[name], allowed, name)
+    return choices
