@@ -1,13 +1,13 @@
 """Runs on disk: one ``.npz`` of plain arrays, written whole or not at all."""
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from dpm.files import write_whole
 
 FORMAT = "dpm-run-1"
 FILE_NAME = "checkpoint.npz"
@@ -35,19 +35,24 @@ def save(path, arrays: dict, meta: dict) -> None:
     meta : dict
         Anything JSON can hold.
     """
-    path = Path(path)
     text = json.dumps({"format": FORMAT, **meta}, sort_keys=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, meta=np.array(text), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(
+        path, lambda file: np.savez_compressed(file, meta=np.array(text), **arrays)
+    )
+
+
+def file_in(path) -> Path:
+    """The checkpoint that is meant: a file, a run's folder, or the only run inside."""
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    files = sorted(path.glob(f"*/{FILE_NAME}"))
+    if (path / FILE_NAME).exists() or not files:
+        return path / FILE_NAME
+    if len(files) > 1:
+        names = ", ".join(file.parent.name for file in files)
+        raise ValueError(f"{path} holds several runs: give one of {names}")
+    return files[0]
 
 
 def load(path) -> tuple[dict, dict]:
@@ -63,9 +68,7 @@ def load(path) -> tuple[dict, dict]:
     ValueError
         If there is no such file, it is damaged, or it is not a run of dpm.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / FILE_NAME
+    path = file_in(path)
     if not path.is_file():
         raise ValueError(
             f"no checkpoint at {path}: give the folder that "

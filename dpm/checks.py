@@ -58,6 +58,12 @@ def check_count(value, name: str, least: int = 0) -> int:
     return int(value)
 
 
+def check_positive(value, name: str) -> None:
+    """Raise ValueError unless a number is positive and finite."""
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} = {value!r}: it must be positive")
+
+
 def check_data(X, n_dim: int, name: str = "data") -> np.ndarray:
     """Return `X` as an array (n, n_dim) of finite numbers, or raise ValueError."""
     try:

@@ -6,10 +6,12 @@ held against the exact log likelihood.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.datasets import make_swiss_roll
+
+from dpm.images import GREY_LEVELS, IMAGE_SETS
 
 
 @dataclass
@@ -31,6 +33,10 @@ class Dataset:
         nobody knows it.
     settings : dict
         Arguments that make the same data again.
+    image_shape : tuple or None
+        (colours, height, width) of data that are images.
+    grey_level : float
+        Of images: the step between two neighbouring values, after scaling.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Dataset:
     per: str
     log_density: Callable | None = None
     settings: dict = field(default_factory=dict)
+    image_shape: tuple | None = None
+    grey_level: float = 0.0
 
     @property
     def n_dim(self) -> int:
@@ -125,6 +133,8 @@ def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
     for name, n in (("n_train", n_train), ("n_test", n_test)):
         if n < 2:
             raise ValueError(f"{name} = {n}: at least 2 points are needed")
+    from sklearn.datasets import make_swiss_roll  # slow to import
+
     rng = np.random.RandomState(seed)  # noqa: NPY002  (scikit-learn's own kind)
     points, _ = make_swiss_roll(n_train + n_test, noise=noise, random_state=rng)
     points = points[:, [0, 2]]
@@ -143,7 +153,49 @@ def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
     )
 
 
-DATASETS = {"SWISS_ROLL": swiss_roll}
+def images(name: str) -> Dataset:
+    """MNIST or CIFAR-10, one row an image, in the order colour, row, column.
+
+    The pixels lie in [0, 1]; one mean and one deviation, measured over all pixels of
+    the training images, bring them to zero mean and unit variance.
+
+    Parameters
+    ----------
+    name : {"MNIST", "CIFAR10"}
+
+    Notes
+    -----
+    Reference: ``train.py``, which measures both on the first minibatch alone.
+    """
+    train, test = IMAGE_SETS[name]()
+    if train.shape[1:] != test.shape[1:] or train.shape[2] != train.shape[3]:
+        raise ValueError(
+            f"{name}: training images of {train.shape[1:]} and test images of "
+            f"{test.shape[1:]} (colours, height, width) must be square and alike"
+        )
+    histogram = np.bincount(train.ravel(), minlength=256) / train.size
+    levels = np.arange(256) / GREY_LEVELS
+    shift = float(histogram @ levels)
+    scale = float(np.sqrt(histogram @ (levels - shift) ** 2))
+    if scale == 0:
+        raise ValueError(f"{name}: all pixels of all training images are the same")
+    table = ((levels - shift) / scale).astype(np.float32)
+    return Dataset(
+        name=name,
+        X_train=table[train.reshape(len(train), -1)],
+        X_test=table[test.reshape(len(test), -1)],
+        shift=np.array(shift),
+        scale=scale,
+        per="pixel",
+        image_shape=train.shape[1:],
+        grey_level=1.0 / (GREY_LEVELS * scale),
+    )
+
+
+DATASETS = {
+    "SWISS_ROLL": swiss_roll,
+    **{name: partial(images, name) for name in IMAGE_SETS},
+}
 
 
 def load(name: str, **settings) -> Dataset:

@@ -1,4 +1,9 @@
-"""What happens around training steps: each extension says when, and what."""
+"""What happens around training steps: each extension says when, and what.
+
+The plain ones are here; `dpm.diagnostics` has those that draw samples and pictures.
+"""
+
+import math
 
 import numpy as np
 from tqdm import tqdm
@@ -34,30 +39,111 @@ class Extension:
         """Called once when training ends, also by an error."""
 
 
+class FinishAfter(Extension):
+    """End the run after `n_steps` steps in all."""
+
+    def __init__(self, n_steps: int):
+        super().__init__(every_n_steps=1, before_training=True)
+        self.n_steps = n_steps
+
+    def do(self, main_loop):
+        main_loop.finished = main_loop.iterations_done >= self.n_steps
+
+
+class SharedVariableModifier(Extension):
+    """Change a shared variable as a function of the step and of its old value.
+
+    Parameters
+    ----------
+    variable : shared scalar
+    function : callable
+        ``function(iterations_done, old_value)`` gives the new value.
+    every_n_steps : int
+    """
+
+    def __init__(self, variable, function, every_n_steps: int, before_training=False):
+        super().__init__(every_n_steps, before_training)
+        self.variable, self.function = variable, function
+
+    def do(self, main_loop):
+        old = self.variable.get_value()
+        new = self.function(main_loop.iterations_done, float(old))
+        self.variable.set_value(np.asarray(new, dtype=self.variable.type.dtype))
+
+
+def decay_learning_rate(iteration: int, old_value: float) -> float:
+    """A tenth in 1000 calls, but never below 1e-4.
+
+    Notes
+    -----
+    Reference: ``decay_learning_rate`` in ``extensions.py``, called every 500 batches.
+    Its command line promises 1e-5.
+    """
+    return max(old_value * math.exp(math.log(0.1) / 1000.0), 1e-4)
+
+
+def recent_bits(main_loop, n: int) -> float | None:
+    """Mean of the last n costs, as the recipe reports them; None before any."""
+    recent = main_loop.costs[-n:]
+    return main_loop.recipe.cost_in_bits(np.mean(recent)) if recent else None
+
+
 class ProgressBar(Extension):
     """A tqdm bar with the running mean of K. ``TQDM_DISABLE=1`` silences it."""
 
-    def __init__(self, refresh: int = 50):
+    def __init__(self, n_steps: int, refresh: int = 50):
         super().__init__(every_n_steps=refresh, before_training=True)
+        self.n_steps = n_steps
         self.bar = None
 
     def do(self, main_loop):
         if self.bar is None:
-            self.bar = tqdm(
-                total=main_loop.n_steps,
-                initial=main_loop.iterations_done,
-                desc="train",
-                unit="step",
+            done = main_loop.iterations_done
+            self.bar = tqdm(total=self.n_steps, initial=done, desc="train", unit="step")
+        bits = recent_bits(main_loop, self.every_n_steps)
+        if bits is not None:
+            recipe = main_loop.recipe
+            self.bar.set_postfix_str(
+                f"{recipe.cost_name} {bits:.3f} {recipe.cost_unit}"
             )
-        recent = main_loop.costs[-self.every_n_steps :]
-        if recent:
-            self.bar.set_postfix_str(f"K {-np.mean(recent) / np.log(2):.3f} bits")
         self.bar.update(main_loop.iterations_done - self.bar.n)
 
     def finish(self, main_loop):
         if self.bar is not None:
             self.bar.update(main_loop.iterations_done - self.bar.n)
             self.bar.close()
+
+
+class Timing(Extension):
+    """Record how long a step takes, in seconds, averaged since the last time."""
+
+    def __init__(self, every_n_steps: int):
+        super().__init__(every_n_steps)
+        self.last = None
+
+    def do(self, main_loop):
+        steps, seconds = self.last or (0, 0.0)
+        done = main_loop.iterations_done - steps
+        main_loop.record("seconds_per_step", (main_loop.seconds - seconds) / done)
+        self.last = main_loop.iterations_done, main_loop.seconds
+
+
+class Printing(Extension):
+    """Print the newest value of everything recorded, and the running mean of K."""
+
+    def do(self, main_loop):
+        rate = main_loop.algorithm.step_rule.learning_rate.get_value()
+        words = [
+            f"step {main_loop.iterations_done}",
+            f"learning rate {float(rate):.3g}",
+        ]
+        bits, recipe = recent_bits(main_loop, self.every_n_steps), main_loop.recipe
+        if bits is not None:
+            words.append(f"{recipe.cost_name} {bits:.4f} {recipe.cost_unit}")
+        for name, pairs in main_loop.records.items():
+            if not name.startswith("norm "):  # those are for plots
+                words.append(f"{name} {pairs[-1][1]:.4g}")
+        tqdm.write("  ".join(words))
 
 
 class Checkpoint(Extension):

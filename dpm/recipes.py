@@ -1,26 +1,55 @@
-"""All the choices of a run in one place, and the random draws that follow from them."""
+"""All the choices of a run in one place, and the random draws that follow from them.
+
+A recipe knows how to build its model, what its steps draw, and by which rule they go.
+`SwissRollRecipe` is the toy of Section 3.1.1, `ImageRecipe` what the reference's
+``train.py`` sets up.
+"""
 
 import dataclasses
+import inspect
+from dataclasses import dataclass, field
 
 import numpy as np
+import pytensor.tensor as pt
 
 from dpm import datasets, schedule
-from dpm.algorithms import STEP_RULES
-from dpm.checks import check_rate, check_trajectory_length
+from dpm.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite, RMSProp
+from dpm.backend import precision
+from dpm.checks import (
+    check_choice,
+    check_count,
+    check_positive,
+    check_rate,
+    check_trajectory_length,
+)
+from dpm.extensions import FinishAfter, SharedVariableModifier, decay_learning_rate
 from dpm.gaussian_diffusion import GaussianDiffusion
+from dpm.images import IMAGE_SETS
+from dpm.model import DiffusionModel
 from dpm.regression import RBFNetwork
 
-INITIALIZE, SHUFFLE, NOISE, TIME = range(4)  # what a stream of draws is for
+INITIALIZE, SHUFFLE, NOISE, TIME, UNIFORM, DROPOUT = range(6)  # what draws are for
+BATCHES_PER_EPOCH = 500  # the reference's count, whatever the data set
 
 
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """All the choices of a run. The defaults are the paper's swiss roll (D.1.1).
+class BaseRecipe:
+    """What all recipes share."""
+
+    removes_not_finite = False
+    cost_name, cost_unit = "K", "bits"  # as progress is shown
+
+    def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
+        """The generator of draw `number` of one purpose."""
+        return np.random.default_rng([self.seed, purpose, number])
+
+
+@dataclass(frozen=True)
+class SwissRollRecipe(BaseRecipe):
+    """A run on the swiss roll. The defaults are the paper's (D.1.1).
 
     Attributes
     ----------
-    dataset : str
-        A name of `dpm.datasets.DATASETS`.
+    dataset : {"SWISS_ROLL"}
     noise : float
         Of the swiss roll, in its own units.
     data_seed, seed : int
@@ -60,20 +89,11 @@ class Recipe:
     def __post_init__(self):
         check_trajectory_length(self.trajectory_length)
         check_rate(self.step1_beta, "step1_beta")
-        for name, choices in (
-            ("dataset", datasets.DATASETS),
-            ("rule", STEP_RULES),
-            ("schedule", {"learned", "log_snr", "baseline"}),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"unknown {name} {getattr(self, name)!r}: "
-                    f"there are {', '.join(sorted(choices))}"
-                )
+        check_choice(self.dataset, ["SWISS_ROLL"], "dataset")
+        check_choice(self.rule, sorted(STEP_RULES), "rule")
+        check_choice(self.schedule, ["baseline", "learned", "log_snr"], "schedule")
         for name in ("n_hidden", "batch_size", "n_steps", "width", "learning_rate"):
-            value = getattr(self, name)
-            if not 0 < value < np.inf:
-                raise ValueError(f"{name} = {value!r}: it must be positive")
+            check_positive(getattr(self, name), name)
         if self.n_t_per_minibatch < 0:
             raise ValueError(
                 f"n_t_per_minibatch = {self.n_t_per_minibatch}: give the number of "
@@ -96,14 +116,55 @@ class Recipe:
         network = RBFNetwork(n_dim, self.n_hidden, T, self.width)
         return GaussianDiffusion(beta, network, n_dim)
 
-    def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
-        """The generator of draw `number` of one purpose."""
-        return np.random.default_rng([self.seed, purpose, number])
+    def initialize(self, model, X_train, rng) -> None:
+        """Draw the parameters; centres start at the k-means of the data."""
+        model.initialize(rng)
+        model.mlp.place_centers(X_train, rng)
 
+    def graph(self, model):
+        """The cost, in nats, and its inputs: the data first."""
+        X = pt.tensor("X", shape=(self.batch_size, model.n_dim), dtype=model.dtype)
+        n_t = self.n_t_per_minibatch
+        shape = (n_t or self.trajectory_length - 1, *X.type.shape)
+        noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
+        t = pt.tensor("t", shape=(n_t,), dtype="int64") if n_t else None
+        inputs = [X, noise, t] if n_t else [X, noise]
+        return model.cost(X, noise, t), inputs
+
+    def draws(self, step: int, inputs) -> list:
+        """The noise of one step and, where not all are visited, its time indices."""
+        noise = inputs[0].type
+        drawn = [self.rng(NOISE, step).standard_normal(noise.shape).astype(noise.dtype)]
+        if self.n_t_per_minibatch:
+            rng, T = self.rng(TIME, step), self.trajectory_length
+            drawn.append(rng.integers(1, T, size=self.n_t_per_minibatch))
+        return drawn
+
+    def step_rule(self):
+        """The rule that turns gradients into steps."""
+        return STEP_RULES[self.rule](self.learning_rate)
+
+    def extensions(self, main_loop) -> list:
+        """How the learning rate falls, and when the run ends."""
+
+        def half_cosine(iteration, old_value):
+            phase = np.pi * min(iteration, self.n_steps) / self.n_steps
+            return 0.5 * self.learning_rate * (1 + np.cos(phase))
+
+        rate = main_loop.algorithm.step_rule.learning_rate
+        every_step = SharedVariableModifier(rate, half_cosine, 1, before_training=True)
+        return [every_step, FinishAfter(self.n_steps)]
+
+    def cost_in_bits(self, cost):
+        """K in bits, as a progress bar shows it."""
+        return -cost / np.log(2)
+
+
+Recipe = SwissRollRecipe
 
 RECIPES = {
-    "paper": Recipe(),
-    "wide": Recipe(
+    "paper": SwissRollRecipe(),
+    "wide": SwissRollRecipe(
         trajectory_length=100,
         n_hidden=128,
         learning_rate=1e-2,
@@ -113,7 +174,171 @@ RECIPES = {
 }
 
 
-def check_recipe(recipe: Recipe, meta: dict) -> None:
+@dataclass(frozen=True)
+class ImageRecipe(BaseRecipe):
+    """A run on images, as the reference's ``train.py`` sets it up.
+
+    Attributes
+    ----------
+    dataset : {"MNIST", "CIFAR10"}
+    seed : int
+    batch_size : int
+    learning_rate : float
+        At the start; see `dpm.extensions.decay_learning_rate`.
+    dropout_rate : float
+        Of the inputs of every layer of the network, while training.
+    model_args : dict
+        Arguments of `DiffusionModel`. `for_data` adds those that the data decide:
+        spatial_width, n_colors, uniform_noise.
+    dtype : {"float32", "float64"}
+    """
+
+    dataset: str = "MNIST"
+    seed: int = 0
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    dropout_rate: float = 0.0
+    model_args: dict = field(default_factory=dict)
+    dtype: str = "float32"
+
+    removes_not_finite = True
+    cost_name, cost_unit = "K - L_null", "bits/pixel"
+
+    def __post_init__(self):
+        check_choice(self.dataset, sorted(IMAGE_SETS), "dataset")
+        check_choice(self.dtype, ("float32", "float64"), "dtype")
+        check_count(self.batch_size, "batch_size", 1)
+        check_positive(self.learning_rate, "learning_rate")
+        if not 0 <= self.dropout_rate < 1:
+            raise ValueError(
+                f"dropout_rate = {self.dropout_rate}: it must lie in [0, 1)"
+            )
+        known = inspect.signature(DiffusionModel).parameters
+        for name in self.model_args:
+            check_choice(name, known, "model argument")
+
+    def for_data(self, dataset) -> "ImageRecipe":
+        """This recipe with the model arguments that follow from the data."""
+        colors, width, _ = dataset.image_shape
+        decided = {"n_colors": colors, "spatial_width": width}
+        for name, value in decided.items():
+            given = self.model_args.get(name, value)
+            if given != value:
+                raise ValueError(
+                    f"{name} = {given} is asked for, but {self.dataset} has images of "
+                    f"{width} x {width} pixels in {colors} colours: leave it out"
+                )
+        decided["uniform_noise"] = dataset.grey_level
+        return dataclasses.replace(self, model_args={**decided, **self.model_args})
+
+    def load_data(self) -> datasets.Dataset:
+        """The data this recipe is for."""
+        return datasets.load(self.dataset)
+
+    def build_model(self) -> DiffusionModel:
+        """The model this recipe trains, its parameters not yet initialised."""
+        with precision(self.dtype):
+            return DiffusionModel(**self.model_args)
+
+    def initialize(self, model, X_train, rng) -> None:
+        """Draw the parameters."""
+        model.initialize(rng)
+
+    def graph(self, model):
+        """The cost, in bits per pixel, and its inputs: the data first."""
+        n = self.batch_size
+        X = pt.tensor("features", shape=(n, model.n_dim), dtype=model.dtype)
+        exact = model.sum_over_t == "exact"
+        n_images = n * (model.trajectory_length - 1) if exact else n
+        shape = (n_images, *model.sample_shape)
+        inputs, draws = [], []
+        for _ in range(1 if exact else model.n_t_per_minibatch):
+            noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
+            uniform = pt.tensor("uniform", shape=shape, dtype=model.dtype)
+            t = pt.tensor("t", shape=(1, 1), dtype=model.dtype)
+            draws.append((noise, None if exact else t, uniform))
+            inputs += [noise, uniform] if exact else [noise, uniform, t]
+        drop = Dropout(self.dropout_rate)
+        cost = model.cost(X, draws, drop) if self.dropout_rate else model.cost(X, draws)
+        return cost, [X, *inputs, *drop.masks]
+
+    def draws(self, step: int, inputs) -> list:
+        """Noise, time steps, dequantisation and dropout of one step."""
+        T = self.model_args.get("trajectory_length", 1000)
+        generators = {
+            "noise": self.rng(NOISE, step),
+            "uniform": self.rng(UNIFORM, step),
+            "t": self.rng(TIME, step),
+            "dropout": self.rng(DROPOUT, step),
+        }
+        drawn = []
+        for variable in inputs:
+            rng, shape = generators[variable.name], variable.type.shape
+            if variable.name == "noise":
+                drawn.append(rng.standard_normal(shape, dtype=self.dtype))
+            elif variable.name == "t":
+                drawn.append(rng.integers(1, T, size=shape).astype(self.dtype))
+            else:
+                drawn.append(rng.random(shape, dtype=self.dtype))
+        return drawn
+
+    def step_rule(self):
+        """RemoveNotFinite, then RMSProp, as in the reference."""
+        with precision(self.dtype):
+            rmsprop = RMSProp(self.learning_rate, max_scaling=1e10)
+        return CompositeRule([RemoveNotFinite(), rmsprop])
+
+    def extensions(self, main_loop) -> list:
+        """How the learning rate falls."""
+        rate = main_loop.algorithm.step_rule.learning_rate
+        return [SharedVariableModifier(rate, decay_learning_rate, BATCHES_PER_EPOCH)]
+
+    def cost_in_bits(self, cost):
+        """K - L_null in bits per pixel, as a progress bar shows it."""
+        return -cost
+
+
+class Dropout:
+    """Sets random inputs of every layer to zero, and scales up those that stay.
+
+    Parameters
+    ----------
+    rate : float
+        Probability of each number to be dropped.
+
+    Attributes
+    ----------
+    masks : list of symbolic variables
+        Made as layers are met; each wants uniform draws from [0, 1).
+
+    Notes
+    -----
+    Reference: ``apply_dropout`` of Blocks. Srivastava et al., 2014.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = rate
+        self.masks: list = []
+
+    def __call__(self, X):
+        mask = pt.tensor("dropout", shape=X.type.shape, dtype=X.dtype)
+        self.masks.append(mask)
+        return pt.switch(mask < self.rate, 0.0, X / (1.0 - self.rate))
+
+
+def recipe_of(meta: dict):
+    """The recipe that a checkpoint's description holds, or raise ValueError."""
+    try:
+        saved = meta["recipe"]
+        kind = ImageRecipe if saved["dataset"] in IMAGE_SETS else SwissRollRecipe
+        return kind(**saved)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"the checkpoint is of another kind of model ({error})"
+        ) from None
+
+
+def check_recipe(recipe, meta: dict) -> None:
     """Raise ValueError unless the run described by `meta` was of this recipe."""
     saved, wanted = meta.get("recipe", {}), dataclasses.asdict(recipe)
     different = [k for k in wanted if saved.get(k) != wanted[k]]

@@ -6,7 +6,6 @@ classes bear the names of the reference's ``regression.py``.
 
 import numpy as np
 import pytensor.tensor as pt
-from sklearn.cluster import KMeans
 
 from dpm.bricks import (
     MLP,
@@ -109,6 +108,8 @@ class RBFNetwork(Brick):
         Spread over the data from the start, they need not travel there by gradient;
         the usual way to begin a radial basis network (Moody and Darken, 1989).
         """
+        from sklearn.cluster import KMeans  # slow to import
+
         seed = int(rng.integers(2**31))
         k_means = KMeans(
             len(self.rbf.centers.get_value()), n_init=10, random_state=seed

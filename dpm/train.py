@@ -1,12 +1,11 @@
-"""Training: the loop, and ``python -m dpm.train``.
+"""Training: ``python -m dpm.train``, the reference's command line.
 
-Every random draw of a run is a function of its seed and of the number of the step, so a
-run that was killed and resumed draws what it would have drawn, and ends bit for bit
-where it would have ended.
+The default trains the reference's default model on MNIST. Nothing here knows how a step
+is taken: that is `dpm.main_loop`; what a run consists of is `dpm.recipes`.
 """
 
-import argparse
 import dataclasses
+import json
 import os
 import platform
 import sys
@@ -14,169 +13,49 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-import pytensor.tensor as pt
-
 from dpm import __version__, checkpoint
-from dpm.algorithms import STEP_RULES, GradientDescent
-from dpm.checks import check_data
-from dpm.extensions import Checkpoint, ProgressBar
-from dpm.gaussian_diffusion import GaussianDiffusion
-from dpm.recipes import INITIALIZE, NOISE, RECIPES, SHUFFLE, TIME, Recipe, check_recipe
+from dpm.arguments import (
+    SHARED,
+    given_options,
+    parse_args,
+    recipe_from_args,
+    swiss_roll_fields,
+)
+from dpm.extensions import (
+    Checkpoint,
+    FinishAfter,
+    Printing,
+    ProgressBar,
+    Timing,
+    recent_bits,
+)
+from dpm.files import write_whole
+from dpm.main_loop import MainLoop, parameter_values
+from dpm.recipes import (
+    BATCHES_PER_EPOCH,
+    ImageRecipe,
+    SwissRollRecipe,
+    check_recipe,
+    recipe_of,
+)
+
+N_EPOCHS = 100_001  # of passes through the data: the reference's way of saying never
 
 
-class MainLoop:
-    """Draw a batch, take a step, call the extensions; again.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    X_train : ndarray, shape (n, n_dim)
-    extensions : list of Extension
-
-    Attributes
-    ----------
-    model : GaussianDiffusion
-    iterations_done : int
-    costs : list of float
-        Minus K on each batch, in nats, before its step.
-    """
-
-    def __init__(self, recipe: Recipe, X_train, extensions=()):
-        self.recipe = recipe
-        self.n_steps = recipe.n_steps
-        self.extensions = list(extensions)
-        self.model = model = recipe.build_model()
-        self.X_train = check_data(X_train, model.n_dim, "training data")
-        if len(self.X_train) < recipe.batch_size:
-            raise ValueError(
-                f"batch_size = {recipe.batch_size} exceeds the {len(self.X_train)} "
-                "training samples: lower it"
-            )
-        rng = recipe.rng(INITIALIZE)
-        model.initialize(rng)
-        model.mlp.place_centers(self.X_train, rng)
-        X = pt.tensor("X", shape=(recipe.batch_size, model.n_dim), dtype=model.dtype)
-        n_t = recipe.n_t_per_minibatch
-        self.noise_shape = (n_t or recipe.trajectory_length - 1, *X.type.shape)
-        noise = pt.tensor("noise", shape=self.noise_shape, dtype=model.dtype)
-        t = pt.tensor("t", shape=(n_t,), dtype="int64") if n_t else None
-        self.algorithm = GradientDescent(
-            model.cost(X, noise, t),
-            model.parameters,
-            STEP_RULES[recipe.rule](recipe.learning_rate),
-            [X, noise, t] if n_t else [X, noise],
-        )
-        self.iterations_done = 0
-        self.costs: list[float] = []
-        self.seconds = 0.0
-        self._epoch = None
-
-    def batch(self, step: int) -> np.ndarray:
-        """The data of one step: the training set in a new order each epoch."""
-        size = self.recipe.batch_size
-        epoch, number = divmod(step, len(self.X_train) // size)
-        if self._epoch != epoch:
-            self._epoch = epoch
-            self._order = self.recipe.rng(SHUFFLE, epoch).permutation(len(self.X_train))
-        return self.X_train[self._order[number * size : (number + 1) * size]]
-
-    def draws(self, step: int) -> list:
-        """The noise of one step and, where not all are visited, its time indices."""
-        recipe = self.recipe
-        noise = recipe.rng(NOISE, step).standard_normal(self.noise_shape)
-        drawn = [noise.astype(self.model.dtype)]
-        if recipe.n_t_per_minibatch:
-            rng, T = recipe.rng(TIME, step), recipe.trajectory_length
-            drawn.append(rng.integers(1, T, size=recipe.n_t_per_minibatch))
-        return drawn
-
-    def _take_step(self) -> None:
-        step, recipe = self.iterations_done, self.recipe
-        rate = 0.5 * recipe.learning_rate * (1 + np.cos(np.pi * step / self.n_steps))
-        rule = self.algorithm.step_rule
-        rule.learning_rate.set_value(np.asarray(rate, dtype=self.model.dtype))
-        X = self.batch(step).astype(self.model.dtype)
-        cost = self.algorithm.process_batch(X, *self.draws(step))
-        if not np.isfinite(cost):
-            raise FloatingPointError(
-                f"the cost became {cost} at step {step}: resume from the last "
-                "checkpoint with a lower learning rate, or start with one"
-            )
-        self.costs.append(cost)
-        self.iterations_done += 1
-
-    def run(self) -> "MainLoop":
-        """Train until `n_steps` steps are done."""
-        started = time.perf_counter() - self.seconds
-        try:
-            for extension in self.extensions:
-                if extension.before_training:
-                    extension.do(self)
-            while self.iterations_done < self.n_steps:
-                self._take_step()
-                self.seconds = time.perf_counter() - started
-                for extension in self.extensions:
-                    if extension.due(self.iterations_done):
-                        extension.do(self)
-            for extension in self.extensions:
-                if extension.after_training:
-                    extension.do(self)
-        finally:
-            for extension in self.extensions:
-                extension.finish(self)
-        return self
-
-    def snapshot(self, meta: dict) -> tuple[dict, dict]:
-        """Arrays and description that `restore` can go on from."""
-        arrays = {name: v.get_value() for name, v in self.algorithm.state.items()}
-        arrays["costs"] = np.array(self.costs)
-        meta = {
-            **meta,
-            "recipe": dataclasses.asdict(self.recipe),
-            "iterations_done": self.iterations_done,
-            "seconds": self.seconds,
-        }
-        return arrays, meta
-
-    def restore(self, arrays: dict, meta: dict) -> None:
-        """Go back to where `snapshot` was taken, or raise ValueError."""
-        check_recipe(self.recipe, meta)
-        values = {k[6:]: v for k, v in arrays.items() if k.startswith("param/")}
-        self.model.set_parameter_values(values)
-        for name, variable in self.algorithm.state.items():
-            if name not in arrays:
-                raise ValueError(
-                    f"the checkpoint lacks {name!r}, which resuming needs: it holds "
-                    "a finished model; train anew in another folder"
-                )
-            variable.set_value(arrays[name].astype(variable.type.dtype))
-        self.costs = arrays["costs"].tolist()
-        self.iterations_done = int(meta["iterations_done"])
-        self.seconds = float(meta["seconds"])
-
-
-def load_run(path) -> tuple[GaussianDiffusion, Recipe, dict]:
+def load_run(path):
     """A trained model from its folder or file.
 
     Returns
     -------
-    model : GaussianDiffusion
-    recipe : Recipe
+    model : GaussianDiffusion or DiffusionModel
+    recipe : SwissRollRecipe or ImageRecipe
     meta : dict
         How it was trained.
     """
     arrays, meta = checkpoint.load(path)
-    try:
-        recipe = Recipe(**meta["recipe"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} is a checkpoint of another kind of model ({error})"
-        ) from None
+    recipe = recipe_of(meta)
     model = recipe.build_model()
-    model.set_parameter_values(
-        {k[6:]: v for k, v in arrays.items() if k.startswith("param/")}
-    )
+    model.set_parameter_values(parameter_values(arrays))
     return model, recipe, meta
 
 
@@ -192,11 +71,10 @@ def versions() -> dict:
     return found
 
 
-def prepare_folder(path) -> Path:
-    """Make the output folder and prove that it can be written to."""
+def check_writable(path) -> Path:
+    """Prove that a folder can be written to, or raise ValueError."""
     path = Path(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -208,22 +86,80 @@ def prepare_folder(path) -> Path:
     return path
 
 
+def prepare_folder(path) -> Path:
+    """Make the folder of a run and prove that it can be written to."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"output folder {path} cannot be written to ({error.strerror}): choose "
+            "another --output-dir"
+        ) from None
+    return check_writable(path)
+
+
+def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
+    """Make a new folder for a run, named after its model, data, suffix and time.
+
+    Notes
+    -----
+    Reference: ``create_log_dir`` in ``util.py``.
+    """
+    output_dir = Path(output_dir).expanduser()
+    if not output_dir.is_dir():
+        raise ValueError(
+            f"output folder {output_dir} does not exist: make it, or choose another "
+            "--output-dir"
+        )
+    check_writable(output_dir)
+    name = model_id + suffix + time.strftime("-%y%m%dT%H%M%S")
+    for number in range(100):  # two runs may start in the same second
+        folder = output_dir / (f"{name}-{number}" if number else name)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ValueError(
+                f"the run's folder {folder} cannot be made ({error.strerror}): choose "
+                "another --suffix or --output-dir"
+            ) from None
+    raise ValueError(f"{output_dir} holds too many runs named {name}")
+
+
 def train(
-    recipe: Recipe, output_dir=None, resume=False, save_every=1000, progress=True
+    recipe,
+    output_dir=None,
+    resume=False,
+    save_every=1000,
+    progress=True,
+    *,
+    n_steps=None,
+    ext_every_n=25,
+    plot_before_training=False,
 ) -> MainLoop:
     """Train a recipe from start to end.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : SwissRollRecipe or ImageRecipe
     output_dir : path-like, optional
-        Where ``checkpoint.npz`` is kept; left out, nothing is saved.
+        The run's own folder, where ``checkpoint.npz`` is kept; left out, nothing is
+        saved.
     resume : bool
         Go on from the checkpoint in `output_dir` if there is one.
     save_every : int
         Steps between checkpoints.
     progress : bool
         Whether to show a bar.
+    n_steps : int, optional
+        Of a run on images: how many steps to take in all.
+    ext_every_n : int
+        Of a run on images: every so many times 500 steps samples are drawn, parameters
+        and monitors plotted, and the log likelihood estimated. 0 means never.
+    plot_before_training : bool
+        Of a run on images: whether to do that at step 0 too.
 
     Returns
     -------
@@ -241,21 +177,51 @@ def train(
         path = prepare_folder(output_dir) / checkpoint.FILE_NAME
         if path.exists() and not resume:
             raise ValueError(
-                f"{output_dir} already holds a run: add --resume to go on with it, "
-                "or choose another --output-dir"
+                f"{output_dir} already holds a run: add --resume_file {output_dir} to "
+                "go on with it, or choose another --output-dir"
             )
         if path.exists():
             saved = checkpoint.load(path)
             check_recipe(recipe, saved[1])
-    loop = MainLoop(recipe, recipe.load_data().X_train)
+    data = recipe.load_data()
+    if isinstance(recipe, ImageRecipe):
+        recipe = recipe.for_data(data)
+    loop = MainLoop(recipe, data.X_train)
     if saved is not None:
         loop.restore(*saved)
+    if isinstance(recipe, ImageRecipe):
+        n_batches = len(data.X_train) // recipe.batch_size
+        n_steps = n_steps or N_EPOCHS * n_batches
+        loop.extensions.append(FinishAfter(n_steps))
+        if output_dir is not None and ext_every_n:
+            every = {
+                "every_n_steps": ext_every_n * BATCHES_PER_EPOCH,
+                "before_training": plot_before_training,
+            }
+            loop.extensions += diagnostic_extensions(loop, data, output_dir, every)
     if progress:
-        loop.extensions.append(ProgressBar())
+        loop.extensions.append(ProgressBar(n_steps or recipe.n_steps))
     if output_dir is not None:
         meta = {"command": command_line(), "versions": versions()}
         loop.extensions.append(Checkpoint(path, meta, save_every))
     return loop.run()
+
+
+def diagnostic_extensions(loop, data, folder, every: dict) -> list:
+    """The reference's plots, samples and scores, each every so many steps."""
+    from dpm import diagnostics as d  # matplotlib comes with it
+
+    test_batch, train_batch = data.X_test[:49], loop.batch(0)
+    return [
+        d.LogLikelihood(data.X_test, data.scale, **every),
+        Timing(every["every_n_steps"]),
+        d.PlotMonitors(folder, **every),
+        d.PlotSamples(test_batch, folder, **every),
+        d.PlotInternalState(train_batch, folder, **every),
+        d.PlotParameters(folder, **every),
+        d.PlotGradients(folder, **every),
+        Printing(**every),
+    ]
 
 
 def command_line() -> str:
@@ -264,47 +230,82 @@ def command_line() -> str:
     return " ".join(["python -m dpm.train", *words])
 
 
-def parse_args(argv=None) -> argparse.Namespace:
-    """Read the command line; every field of `Recipe` is an option."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dpm.train",
-        description="Train a diffusion model. Options left out come from --recipe.",
-    )
-    parser.add_argument("--output-dir", required=True, help="folder of the run")
-    parser.add_argument(
-        "--recipe", choices=sorted(RECIPES), default="paper",
-        help="'paper': 16 units, T = 40; 'wide': 128 units, T = 100",
-    )  # fmt: skip
-    parser.add_argument("--resume", action="store_true", help="go on with a saved run")
-    parser.add_argument(
-        "--save-every", type=int, default=1000, help="steps between checkpoints"
-    )
-    for item in dataclasses.fields(Recipe):
-        option = "--" + item.name.replace("_", "-")
-        parser.add_argument(option, type=item.type, default=None, dest=item.name)
-    return parser.parse_args(argv)
+def resumed_recipe(args):
+    """The recipe and folder of --resume_file, unless an option contradicts it."""
+    _, meta = checkpoint.load(args.resume_file)
+    recipe = recipe_of(meta)
+    if args.dataset is not None or args.model_args or args.recipe is not None:
+        raise ValueError(
+            "--resume_file goes on with the model and data of its run: leave out "
+            "--dataset, --model-args and --recipe"
+        )
+    names = [*SHARED, "dropout_rate", *(f.name for f in swiss_roll_fields())]
+    if isinstance(recipe, SwissRollRecipe):
+        names.append("n_steps")
+    for name, value in given_options(args, names).items():
+        if getattr(recipe, name, None) != value:
+            raise ValueError(
+                f"the run was started with {name} = {getattr(recipe, name, None)!r}, "
+                f"not {value!r}: leave the option out, or start a new run"
+            )
+    path = checkpoint.file_in(args.resume_file)
+    return recipe, path.parent
+
+
+def write_settings(folder, args, recipe) -> None:
+    """Write arguments and versions beside the outputs, for people to read."""
+    settings = {
+        "command": command_line(),
+        "arguments": {**vars(args), "output_dir": Path(args.output_dir).name},
+        "recipe": dataclasses.asdict(recipe),
+        "versions": versions(),
+    }
+    text = json.dumps(settings, indent=2, default=str)
+    write_whole(Path(folder) / "settings.json", lambda f: f.write(text.encode()))
 
 
 def main(argv=None) -> int:
     """Entry point of ``python -m dpm.train``."""
     args = parse_args(argv)
-    names = [item.name for item in dataclasses.fields(Recipe)]
-    given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
     try:
-        recipe = dataclasses.replace(RECIPES[args.recipe], **given)
-        loop = train(recipe, args.output_dir, args.resume, args.save_every)
+        for name in ("n_steps", "save_every"):
+            value = getattr(args, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} = {value}: it must be at least 1")
+        if args.resume_file is None:
+            recipe = recipe_from_args(args)
+            data = recipe.load_data()  # and build the model, before a folder is made
+            if isinstance(recipe, ImageRecipe):
+                recipe = recipe.for_data(data)
+            recipe.build_model()
+            model_id = f"diffusionmodel_{recipe.dataset}"
+            folder = create_log_dir(args.output_dir, model_id, args.suffix)
+            write_settings(folder, args, recipe)
+        else:
+            recipe, folder = resumed_recipe(args)
+        print(f"run: {folder}", flush=True)
+        loop = train(
+            recipe,
+            folder,
+            args.resume_file is not None,
+            args.save_every,
+            n_steps=args.n_steps,
+            ext_every_n=args.ext_every_n,
+            plot_before_training=args.plot_before_training,
+        )
     except (ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; add --resume to go on from the last checkpoint")
+        print(f"stopped; --resume_file {folder} goes on from the last checkpoint")
         return 130
-    K = -np.mean(loop.costs[-1000:]) / np.log(2)
+    K = recent_bits(loop, 1000)
     print(
-        f"{loop.iterations_done} steps in {loop.seconds:.0f} s; K over the last "
-        f"{min(1000, len(loop.costs))} batches: {K:.3f} bits"
+        f"{loop.iterations_done} steps in {loop.seconds:.0f} s; {recipe.cost_name} "
+        f"over the last {min(1000, len(loop.costs))} batches: {K:.3f} "
+        f"{recipe.cost_unit}"
     )
-    print(f"next: python -m dpm.evaluate {args.output_dir}")
+    print(f"next: python -m dpm.evaluate {folder}")
     return 0
 
 

@@ -120,3 +120,112 @@ def make_self_contained(html: str, label: str) -> str:
         html = html.replace(unique, f"player{number}")
     html = html.replace("<img ", f'<img alt="{label}" ', 1)
     return html.replace('type="range"', f'type="range" aria-label="{label}"', 1)
+
+
+def plot_images(X, n_columns=None, limits=None, width: float = 6.0):
+    """Images (n, colours, height, width) in a grid, on one common grey scale.
+
+    Parameters
+    ----------
+    X : ndarray
+    n_columns : int, optional
+        About the root of n where left out.
+    limits : (float, float), optional
+        Values shown black and white; the least and the greatest where left out.
+    width : float
+        Of the figure, in inches.
+
+    Notes
+    -----
+    Reference: ``plot_images`` and ``show_receptive_fields`` in ``viz.py``.
+    """
+    X = np.asarray(X, dtype=float)
+    n, colors, h, w = X.shape
+    n_columns = n_columns or int(np.ceil(np.sqrt(n)))
+    n_rows = -(-n // n_columns)
+    low, high = limits or (X.min(), X.max())
+    canvas = np.ones((n_rows * (h + 1) - 1, n_columns * (w + 1) - 1, colors))
+    for number, image in enumerate((X - low) / max(high - low, 1e-12)):
+        row, column = divmod(number, n_columns)
+        top, left = row * (h + 1), column * (w + 1)
+        canvas[top : top + h, left : left + w] = image.transpose(1, 2, 0).clip(0, 1)
+    fig, ax = plt.subplots(figsize=(width, width * canvas.shape[0] / canvas.shape[1]))
+    ax.imshow(canvas if colors == 3 else canvas[..., 0], cmap="gray", vmin=0, vmax=1)
+    ax.axis("off")
+    return fig
+
+
+def plot_parameter(theta, title: str):
+    """A parameter as a matrix, and as pictures where its last axes are square.
+
+    Notes
+    -----
+    Reference: ``plot_parameter`` in ``viz.py``.
+    """
+    theta = np.squeeze(np.asarray(theta))
+    fields = receptive_fields(theta)
+    fig, axes = plt.subplots(1, 1 + (fields is not None), figsize=(8, 4), squeeze=False)
+    if theta.ndim <= 1:
+        axes[0, 0].plot(np.atleast_1d(theta), ".", alpha=0.5)
+    else:
+        matrix = theta.reshape(len(theta), -1)
+        shown = axes[0, 0].imshow(matrix, aspect="auto", cmap="gray")
+        fig.colorbar(shown, ax=axes[0, 0])
+    if fields is not None:
+        axes[0, 1].imshow(fields, cmap="gray")
+        axes[0, 1].axis("off")
+    fig.suptitle(
+        f"{title} {theta.shape}: min {theta.min():.3g}, median {np.median(theta):.3g}, "
+        f"max {theta.max():.3g}",
+        fontsize=8,
+    )
+    return fig
+
+
+def receptive_fields(theta, most: int = 100):
+    """One canvas with the small images a parameter consists of, or None.
+
+    The two last axes are taken for an image where they are square and more than one
+    pixel wide; the rows or the columns of a matrix where their length is a square.
+    """
+    if theta.ndim > 2 and theta.shape[-1] == theta.shape[-2] > 1:
+        images = theta.reshape(-1, *theta.shape[-2:])
+    elif theta.ndim == 2:
+        widths = [int(np.sqrt(n)) for n in theta.shape]
+        square = [
+            w * w == n and w > 2 for w, n in zip(widths, theta.shape, strict=True)
+        ]
+        if not any(square):
+            return None
+        rows = theta.T if square[0] else theta
+        width = widths[0] if square[0] else widths[1]
+        images = rows.reshape(-1, width, width)
+    else:
+        return None
+    images = images[:most]
+    n_columns = int(np.ceil(np.sqrt(len(images))))
+    h, w = images.shape[1:]
+    n_rows = -(-len(images) // n_columns)
+    canvas = np.full((n_rows * (h + 1) - 1, n_columns * (w + 1) - 1), images.max())
+    for number, image in enumerate(images):
+        row, column = divmod(number, n_columns)
+        canvas[row * (h + 1) :, column * (w + 1) :][:h, :w] = image
+    return canvas
+
+
+def plot_monitors(costs, records: dict, label: str, smooth: int = 100):
+    """The running mean of a cost, and everything recorded, against the step."""
+    names = [name for name in records if len(records[name]) > 0]
+    n_rows = 1 + -(-len(names) // 3)
+    fig = plt.figure(figsize=(9, 2.2 * n_rows))
+    ax = fig.add_subplot(n_rows, 1, 1)
+    if len(costs):
+        width = min(smooth, len(costs))
+        mean = np.convolve(costs, np.ones(width) / width, mode="valid")
+        ax.plot(np.arange(width, len(costs) + 1), mean, color=MODEL)
+    ax.set(xlabel="step", title=f"{label}, mean of {smooth}")
+    for number, name in enumerate(names):
+        ax = fig.add_subplot(n_rows, 3, 4 + number)
+        ax.plot(*np.array(records[name]).T, ".-", color=DATA)
+        ax.set_title(name, fontsize=8)
+    return fig

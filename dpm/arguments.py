@@ -1,0 +1,131 @@
+"""The command line of ``python -m dpm.train``, and the recipe that it asks for."""
+
+import argparse
+import ast
+import dataclasses
+
+from dpm.images import IMAGE_SETS
+from dpm.recipes import RECIPES, ImageRecipe, SwissRollRecipe
+
+
+def parse_model_args(text: str) -> dict:
+    """Read ``name=value, name=value`` with Python's literals, and nothing else.
+
+    The reference evaluates this text as code.
+    """
+    try:
+        call = ast.parse(f"dict({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("names are missing")
+        return {item.arg: ast.literal_eval(item.value) for item in call.keywords}
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"--model-args {text!r} cannot be read ({error}): write names and plain "
+            "values, such as \"n_scales=3, variant='paper'\""
+        ) from None
+
+
+def parse_bool(text: str) -> bool:
+    """'true' or 'false'; the reference takes any text for true."""
+    choices = {"true": True, "1": True, "yes": True}
+    choices |= {"false": False, "0": False, "no": False}
+    if text.lower() not in choices:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return choices[text.lower()]
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Reports a bad option in one line."""
+
+    def error(self, message):
+        self.exit(2, f"error: {message}; --help lists the options\n")
+
+
+SHARED = ("seed", "batch_size", "learning_rate")  # options of both kinds of recipe
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    """Read the command line; every field of `SwissRollRecipe` is an option."""
+    parser = OneLineParser(
+        prog="python -m dpm.train",
+        description="Train a diffusion model; the default is the default model of the "
+        "2015 code, on MNIST. A new run gets a folder of its own in --output-dir.",
+    )
+    add = parser.add_argument
+    add("--batch-size", type=int, help="batch size (512; swiss roll 32)")
+    add(
+        "--lr", "--learning-rate", dest="learning_rate", type=float,
+        help="initial learning rate (1e-3, falls to 1e-4; swiss roll 2e-2, falls to 0)",
+    )  # fmt: skip
+    add(
+        "--resume_file", "--resume-file",
+        help="checkpoint, or folder of a run, to go on with",
+    )  # fmt: skip
+    add("--suffix", default="", help="optional end of the name of the run's folder")
+    add("--output-dir", default="./", help="existing folder that runs are kept in")
+    add(
+        "--ext-every-n", type=int, default=25,
+        help="plot, sample and score every N times 500 steps; 0 for never",
+    )  # fmt: skip
+    add(
+        "--model-args", default="",
+        help="arguments of DiffusionModel, such as \"n_scales=3, variant='paper'\"",
+    )  # fmt: skip
+    add(
+        "--dropout_rate", "--dropout-rate", type=float,
+        help="dropout in the inputs of all layers, while training",
+    )  # fmt: skip
+    add("--dataset", help="MNIST (the default), CIFAR10 or SWISS_ROLL")
+    add(
+        "--plot_before_training", "--plot-before-training", type=parse_bool,
+        nargs="?", const=True, default=False, help="plot at step 0 too",
+    )  # fmt: skip
+    add("--n-steps", type=int, help="how many steps to take in all")
+    add("--save-every", type=int, default=1000, help="steps between checkpoints")
+    add("--seed", type=int, help="of all random draws of the run")
+    group = parser.add_argument_group("swiss roll only")
+    group.add_argument(
+        "--recipe", choices=sorted(RECIPES),
+        help="'paper': 16 units, T = 40; 'wide': 128 units, T = 100",
+    )  # fmt: skip
+    for item in swiss_roll_fields():
+        option = "--" + item.name.replace("_", "-")
+        group.add_argument(option, type=item.type, dest=item.name)
+    return parser.parse_args(argv)
+
+
+def swiss_roll_fields() -> list:
+    """Fields of `SwissRollRecipe` that are options of the swiss roll alone."""
+    taken = {*SHARED, "dataset", "n_steps"}
+    return [f for f in dataclasses.fields(SwissRollRecipe) if f.name not in taken]
+
+
+def given_options(args, names) -> dict:
+    """Those of some options that were typed."""
+    return {k: getattr(args, k) for k in names if getattr(args, k) is not None}
+
+
+def recipe_from_args(args):
+    """The recipe that the command line asks for, or ValueError."""
+    dataset = args.dataset or "MNIST"
+    shared = given_options(args, SHARED)
+    only_roll = given_options(args, ["recipe", *(f.name for f in swiss_roll_fields())])
+    if dataset == "SWISS_ROLL":
+        if args.model_args or args.dropout_rate is not None:
+            name = "--model-args" if args.model_args else "--dropout_rate"
+            raise ValueError(
+                f"{name} is for images; every setting of the swiss roll has an option "
+                "of its own: see --help"
+            )
+        base = RECIPES[only_roll.pop("recipe", "paper")]
+        more = given_options(args, ["n_steps"])
+        return dataclasses.replace(base, **shared, **only_roll, **more)
+    if dataset not in IMAGE_SETS:
+        known = ", ".join(sorted([*IMAGE_SETS, "SWISS_ROLL"]))
+        raise ValueError(f"unknown dataset {dataset!r}: there are {known}")
+    if only_roll:
+        option = "--" + next(iter(only_roll)).replace("_", "-")
+        raise ValueError(f"{option} is for the swiss roll: add --dataset SWISS_ROLL")
+    more = given_options(args, ["dropout_rate"])
+    model_args = parse_model_args(args.model_args)
+    return ImageRecipe(dataset=dataset, model_args=model_args, **shared, **more)

@@ -1,0 +1,29 @@
+"""Writing files whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path, write) -> None:
+    """Write a file beside its final place and move it there in one step.
+
+    Parameters
+    ----------
+    path : path-like
+        An older file of that name stays as it is until the new one is complete.
+    write : callable
+        Called with the open binary file.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
