@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dpm.download import Remote, fetch, local_copy, unpacked
+from dpm.download import Remote, cache_folder, fetch, local_copy, unpacked
 
 MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -110,6 +110,22 @@ def read_cifar10_images(path) -> np.ndarray:
             f"{path} has labels beyond 9: it is not a file of CIFAR-10's binary version"
         )
     return records[:, 1:].reshape(-1, 3, 32, 32)
+
+
+def at_hand(name: str) -> bool:
+    """Whether a data set can be read without downloading anything."""
+    if name == "CIFAR10":
+        return any(map(Path.is_dir, _places(CIFAR10_FOLDER)))
+    found = [
+        any(map(Path.is_file, _places(f"mnist/{r.name}"))) for r in MNIST_FILES.values()
+    ]
+    return all(found)
+
+
+def _places(relative: str) -> list[Path]:
+    """Where a file of some data set may lie: in the user's copy, in the cache."""
+    local = local_copy(relative)
+    return [cache_folder() / relative, *([local] if local else [])]
 
 
 def load_mnist() -> tuple[np.ndarray, np.ndarray]:

@@ -229,3 +229,63 @@ def plot_monitors(costs, records: dict, label: str, smooth: int = 100):
         ax.plot(*np.array(records[name]).T, ".-", color=DATA)
         ax.set_title(name, fontsize=8)
     return fig
+
+
+BOXES = (  # of Figure D.1: name, attribute, left, bottom, width
+    ("image $x^{(t)}$", None, 3.0, 0.0, 4.0),
+    ("multi-scale convolutions", "mlp_conv", 0.0, 1.5, 4.6),
+    ("dense layers", "mlp_dense_lower", 5.4, 1.5, 4.6),
+    ("1 x 1 convolutions", "mlp_dense_upper", 2.0, 3.0, 6.0),
+    (r"coefficients $y^\mu_{ij}$", None, 0.0, 4.5, 4.6),
+    (r"coefficients $y^\Sigma_{ij}$", None, 5.4, 4.5, 4.6),
+    (r"mean image $f_\mu$", None, 0.0, 6.3, 4.6),
+    (r"variance image $f_\Sigma$", None, 5.4, 6.3, 4.6),
+)
+ARROWS = ((0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (3, 5), (4, 6), (5, 7))
+
+
+def figure_d1(model):
+    """The paper's Figure D.1 for a `DiffusionModel`, with its shapes and counts."""
+    network, w, c = model.mlp, model.spatial_width, model.n_colors
+    J = model.n_temporal_basis
+    notes = {
+        0: f"{c} x {w} x {w}",
+        4: f"{c} x {J} a pixel",
+        5: f"{c} x {J} a pixel",
+        6: f"{c} x {w} x {w}",
+        7: f"{c} x {w} x {w}",
+    }
+    missing = set()
+    fig, ax = plt.subplots(figsize=(6.2, 5.6))
+    for number, (name, attribute, left, bottom, width) in enumerate(BOXES):
+        if attribute is not None:
+            part = getattr(network, attribute)
+            if part is None:
+                missing.add(number)
+                continue
+            count = sum(v.get_value().size for v in part.parameters.values())
+            notes[number] = f"{count:,} parameters"
+        learned = attribute is not None
+        ax.add_patch(
+            plt.Rectangle(
+                (left, bottom), width, 0.9, fill=True, lw=1.2,
+                fc="#fbe9dc" if learned else "#e4edf7", ec=MODEL if learned else DATA,
+            )
+        )  # fmt: skip
+        middle = left + width / 2
+        ax.text(middle, bottom + 0.6, name, ha="center", va="center", fontsize=10)
+        ax.text(middle, bottom + 0.25, notes[number], ha="center", va="center",
+                fontsize=8, color="#555555")  # fmt: skip
+    for start, end in ARROWS:
+        if missing & {start, end}:
+            continue
+        (_, _, x0, y0, w0), (_, _, x1, y1, w1) = BOXES[start], BOXES[end]
+        near = np.clip(x1 + w1 / 2, x0 + 0.4, x0 + w0 - 0.4)
+        far = np.clip(near, x1 + 0.4, x1 + w1 - 0.4)
+        arrow = {"arrowstyle": "->", "color": "#555555", "lw": 1.2}
+        ax.annotate("", (far, y1), (near, y0 + 0.9), arrowprops=arrow)
+    ax.text(5.0, 5.85, "time $t$: sum over $j$ with weights $g_j(t)$", ha="center",
+            fontsize=9, bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
+    ax.set(xlim=(-0.2, 10.2), ylim=(-0.2, 7.4))
+    ax.axis("off")
+    return fig

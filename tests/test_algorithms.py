@@ -5,7 +5,13 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm.algorithms import Adam, GradientDescent, RMSProp
+from dpm.algorithms import (
+    Adam,
+    CompositeRule,
+    GradientDescent,
+    RemoveNotFinite,
+    RMSProp,
+)
 
 
 def three_steps(rule, second=False):
@@ -58,3 +64,38 @@ def test_uninitialised_parameters_are_named():
 def test_learning_rate_must_be_positive(rate):
     with pytest.raises(ValueError, match="learning_rate"):
         RMSProp(rate)
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("scaler", [1.0, 0.9])
+def test_a_gradient_that_is_not_finite_is_removed(lost, scaler):
+    """One bad element loses the whole parameter's gradient, and no other's."""
+    p = pytensor.shared(np.array([3.0, 2.0]), name="p")
+    q = pytensor.shared(np.array([1.0]), name="q")
+    factor = pt.vector("factor")
+    cost = (p * factor).sum() + 5.0 * q.sum()
+    rule = CompositeRule([RemoveNotFinite(scaler), PlainStep(0.1)])
+    descent = GradientDescent(cost, {"p": p, "q": q}, rule, [factor])
+    descent.process_batch(np.array([1.0, lost]))
+    np.testing.assert_allclose(p.get_value(), [3.0, 2.0] * np.array(0.9 + 0.1 * scaler))
+    np.testing.assert_allclose(q.get_value(), [0.5])
+    descent.process_batch(np.array([1.0, 2.0]))
+    assert p.get_value()[1] == pytest.approx(2.0 * (0.9 + 0.1 * scaler) - 0.2)
+
+
+class PlainStep(RMSProp):
+    """The gradient times the learning rate."""
+
+    def compute_step(self, path, parameter, gradient):
+        return self.learning_rate * gradient, []
+
+
+def test_composite_rule_is_its_rules_in_a_row():
+    alone = three_steps(RMSProp(0.1))
+    rules = CompositeRule([RemoveNotFinite(), RMSProp(0.1)])
+    np.testing.assert_allclose(three_steps(rules), alone)
+    assert list(rules.state) == ["p.mean_square"]
+    twice = three_steps(CompositeRule([PlainStep(0.5), PlainStep(0.2)]))
+    np.testing.assert_allclose(twice.ravel(), 3 * 0.8 ** np.arange(1, 4))
+    with pytest.raises(ValueError, match="at least one rule"):
+        CompositeRule([])

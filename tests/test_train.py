@@ -19,14 +19,19 @@ SMALL = Recipe(
     trajectory_length=5, n_hidden=3, batch_size=8, n_steps=40, learning_rate=1e-2
 )
 OPTIONS = (  # random time steps too, so that their draws are seen to resume
-    "--trajectory-length 5 --n-hidden 3 --batch-size 8 --n-steps 1500 "
-    "--n-t-per-minibatch 2"
+    "--dataset SWISS_ROLL --trajectory-length 5 --n-hidden 3 --batch-size 8 "
+    "--n-steps 1500 --n-t-per-minibatch 2"
 )
 
 
-def command(folder, *more):
+def command(folder):
     options = [*OPTIONS.split(), "--output-dir", str(folder), "--save-every", "50"]
-    return [sys.executable, "-m", "dpm.train", *options, *more]
+    return [sys.executable, "-m", "dpm.train", *options]
+
+
+def resume(folder):
+    options = ["--resume_file", str(folder), "--save-every", "50"]
+    return [sys.executable, "-m", "dpm.train", *options]
 
 
 def parameters_of(folder):
@@ -82,11 +87,11 @@ def test_killed_and_resumed_ends_the_same(tmp_path):
     """SIGKILL at a random moment, and the end is that of a quiet run, bit for bit."""
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     env = {**os.environ, "TQDM_DISABLE": "1"}
+    quiet.mkdir()
+    killed.mkdir()
     subprocess.run(command(quiet), env=env, check=True, capture_output=True)
     rng = np.random.default_rng(int(time.time()))
-    process = subprocess.Popen(
-        command(killed, "--resume"), env=env, stdout=-3, stderr=-3
-    )
+    process = subprocess.Popen(command(killed), env=env, stdout=-3, stderr=-3)
     for _ in range(rng.integers(2, 12)):  # the first save comes before any step
         before = saved_at(killed)
         while process.poll() is None and saved_at(killed) == before:
@@ -95,9 +100,8 @@ def test_killed_and_resumed_ends_the_same(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 0 < parameters_of(killed)[1]["iterations_done"] < 1500
-    subprocess.run(
-        command(killed, "--resume"), env=env, check=True, capture_output=True
-    )
+    subprocess.run(resume(killed), env=env, check=True, capture_output=True)
+    assert len(list(killed.iterdir())) == 1  # resuming starts no second run
     (a, meta_a), (b, meta_b) = parameters_of(quiet), parameters_of(killed)
     assert meta_a["iterations_done"] == meta_b["iterations_done"] == 1500
     assert a.keys() == b.keys()
@@ -107,7 +111,7 @@ def test_killed_and_resumed_ends_the_same(tmp_path):
 
 def saved_at(folder):
     """When the checkpoint of a folder was written; 0 where there is none yet."""
-    path = Path(folder) / checkpoint.FILE_NAME
+    path = checkpoint.file_in(folder)
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
@@ -152,11 +156,27 @@ def refuse(match, *words, folder):
 
 
 def test_command_line_refuses_in_one_line(tmp_path, finished):
-    out = ["--output-dir", str(tmp_path)]
-    refuse("T = 1", "dpm.train", *out, "--trajectory-length", "1", folder=tmp_path)
-    refuse("there are SWISS_ROLL", "dpm.train", *out, "--dataset", "X", folder=tmp_path)
-    refuse("already holds a run", "dpm.train", "--output-dir", str(finished), folder="")
+    roll = ["dpm.train", "--dataset", "SWISS_ROLL", "--output-dir", str(tmp_path)]
+    refuse("T = 1", *roll, "--trajectory-length", "1", folder=tmp_path)
+    refuse("is for images", *roll, "--model-args", "n_scales=2", folder=tmp_path)
+    refuse("is for images", *roll, "--dropout_rate", "0.1", folder=tmp_path)
     refuse("no checkpoint at", "dpm.evaluate", str(tmp_path), folder=tmp_path)
+    other = ["dpm.train", "--resume_file", str(finished), "--trajectory-length", "6"]
+    refuse("started with trajectory_length = 5, not 6", *other, folder="")
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(finished):
+    with pytest.raises(ValueError, match="already holds a run: add --resume_file"):
+        train.train(SMALL, finished, progress=False)
+
+
+def test_a_folder_of_several_runs_is_not_guessed_at(finished, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        file = (finished / checkpoint.FILE_NAME).read_bytes()
+        (tmp_path / name / checkpoint.FILE_NAME).write_bytes(file)
+    with pytest.raises(ValueError, match="several runs: give one of a, b"):
+        train.load_run(tmp_path)
 
 
 @pytest.mark.parametrize(

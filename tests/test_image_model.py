@@ -1,0 +1,406 @@
+"""The model of images against loops that spell out its equations."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from dpm import evaluation, sampler
+from dpm.backend import precision
+from dpm.model import DiffusionModel
+from dpm.regression import LeakyRelu, MLP_conv_dense, MultiScaleConvolution
+from dpm.variants import CHOICES, VARIANTS
+
+SMALL = dict(
+    spatial_width=4,
+    n_colors=2,
+    trajectory_length=6,
+    n_temporal_basis=3,
+    n_hidden_dense_lower=5,
+    n_hidden_dense_upper=4,
+    n_hidden_conv=3,
+    n_layers_conv=2,
+    n_layers_dense_lower=2,
+    n_scales=2,
+)
+
+
+def small(rng=None, **more):
+    """A small model with parameters that are not what they start from."""
+    model = DiffusionModel(**{**SMALL, **more})
+    rng = rng or np.random.default_rng(0)
+    for variable in model.parameters.values():
+        shape = variable.get_value().shape
+        variable.set_value(0.3 * rng.standard_normal(shape).astype(model.dtype))
+    return model
+
+
+def images(n, model, rng):
+    return rng.standard_normal((n, *model.sample_shape))
+
+
+def constant(array):
+    return pt.as_tensor(np.asarray(array))
+
+
+# -- Eqs. 62 to 65 -----
+
+
+@pytest.mark.parametrize("bump_width", [0.5, 1.0])
+def test_bumps_are_eq_63(bump_width):
+    T, J = 30, 4
+    g = small(trajectory_length=T, n_temporal_basis=J, bump_width=bump_width)
+    centers = [j * (T - 1) / (J - 1) for j in range(J)]
+    w = bump_width * (T - 1) / (J - 1)
+    for t in range(T):
+        bumps = [np.exp(-((t - tau) ** 2) / (2 * w**2)) for tau in centers]
+        expected = np.array(bumps) / sum(bumps)
+        np.testing.assert_allclose(g.temporal_basis[:, t], expected, rtol=1e-10)
+
+
+def test_one_bump_is_constant():
+    assert (small(n_temporal_basis=1).temporal_basis == 1).all()
+
+
+def test_readout_is_eq_62():
+    model, rng = small(), np.random.default_rng(1)
+    w, c, J = 4, 2, 3
+    Z = rng.standard_normal((2, w, w, c * 2 * J))
+    for times in ([[2.0]], [[1.0], [4.0]]):
+        mu, beta = (np.asarray(a.eval()) for a in model.temporal_readout(
+            constant(Z), constant(times)))  # fmt: skip
+        for n, y, x, color in np.ndindex(2, w, w, c):
+            g = model.temporal_basis[:, int(times[n if len(times) > 1 else 0][0])]
+            coefficients = Z[n, y, x].reshape(c, 2, J)
+            assert mu[n, color, y, x] == pytest.approx(coefficients[color, 0] @ g)
+            assert beta[n, color, y, x] == pytest.approx(coefficients[color, 1] @ g)
+
+
+@pytest.mark.parametrize("times", [[[3.0]], [[1.0], [3.0], [5.0]], [[2.5]]])
+@pytest.mark.parametrize("upper", [1, 2, 3])
+def test_folding_the_readout_into_the_last_layer_changes_nothing(times, upper):
+    model = small(n_layers_dense_upper=upper)
+    X = constant(images(3, model, np.random.default_rng(2)))
+    t = constant(times)
+    slow = model.temporal_readout(model.mlp.apply(X), t)
+    for a, b in zip(model.get_coefficients(X, t), slow, strict=True):
+        np.testing.assert_allclose(a.eval(), b.eval(), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("mean", CHOICES["mean"])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_mean_and_variance_are_eqs_64_and_65_or_the_references(mean, scaled):
+    model = small(mean=mean, scale_beta_coeff=scaled)
+    X = images(3, model, np.random.default_rng(3))
+    t = 4
+    z_mu, z_Sigma = (
+        np.asarray(a.eval())
+        for a in model.get_coefficients(constant(X), constant([[float(t)]]))
+    )
+    beta = float(model.beta_arr.eval()[t])
+    if scaled:
+        z_Sigma = z_Sigma / np.sqrt(model.trajectory_length)
+    Sigma = 1 / (1 + np.exp(-z_Sigma) * (1 - beta) / beta)
+    expected = {
+        "equilibrium": (X - z_mu) * (1 - Sigma) + z_mu,
+        "forward": X * np.sqrt(1 - beta) + z_mu * np.sqrt(beta),
+    }
+    mu, sigma = model.get_mu_sigma(constant(X), constant([[float(t)]]))
+    np.testing.assert_allclose(sigma.eval() ** 2, Sigma, rtol=1e-10)
+    np.testing.assert_allclose(mu.eval(), expected[mean], rtol=1e-10, atol=1e-12)
+
+
+def test_between_whole_steps_the_schedule_is_interpolated():
+    model = small()
+    beta = model.beta_arr.eval()
+    at = model.get_beta_forward(constant([[2.25], [5.0]])).eval().ravel()
+    np.testing.assert_allclose(at, [0.75 * beta[2] + 0.25 * beta[3], beta[5]])
+
+
+# -- the network -----
+
+
+def naive_multiscale(layer, X, after_sum):
+    """Steps 1 to 4 of Section D.2.1, pixel by pixel, for NHWC images."""
+    n, width, _, channels = X.shape
+    filters = layer.children[0].children[0].W.get_value().shape[0]
+    total = np.zeros((n, width, width, filters))
+    for scale, at_scale in enumerate(layer.children):
+        W, b = (v.get_value() for v in at_scale.parameters.values())
+        size, small_width = 2**scale, width // 2**scale
+        part = np.zeros((n, small_width, small_width, filters))
+        pooled = np.zeros((n, small_width, small_width, channels))
+        for y, x in np.ndindex(small_width, small_width):
+            square = X[:, y * size : (y + 1) * size, x * size : (x + 1) * size]
+            pooled[:, y, x] = square.mean(axis=(1, 2))
+        for y, x, i, j in np.ndindex(small_width, small_width, 3, 3):
+            a, c = y + 1 - i, x + 1 - j  # a true convolution flips its filter
+            if 0 <= a < small_width and 0 <= c < small_width:
+                part[:, y, x] += pooled[:, a, c] @ W[:, :, i, j].T
+        part += b[:, 1:-1, 1:-1].transpose(1, 2, 0) if b.ndim == 3 else b
+        if not after_sum:
+            part = np.where(part > 0, part, 0.05 * part)
+        total += part.repeat(size, axis=1).repeat(size, axis=2)
+    if after_sum:
+        return np.log1p(np.exp(total))
+    return total / len(layer.children)
+
+
+@pytest.mark.parametrize("after_sum", [False, True])
+@pytest.mark.parametrize("tied", [False, True])
+def test_multi_scale_layer_is_what_the_paper_lists(after_sum, tied):
+    rng = np.random.default_rng(4)
+    layer = MultiScaleConvolution(
+        2, 3, 8, 3, 3, pt.softplus if after_sum else LeakyRelu, after_sum, tied
+    )
+    for variable in layer.parameters.values():
+        variable.set_value(rng.standard_normal(variable.get_value().shape))
+    X = rng.standard_normal((2, 8, 8, 2))
+    got = np.asarray(layer.apply(constant(X)).eval())
+    np.testing.assert_allclose(got, naive_multiscale(layer, X, after_sum), rtol=1e-9)
+
+
+def test_tied_biases_carry_a_model_from_patches_to_a_larger_picture():
+    """Away from the frame a patch gets what the picture around it gets."""
+    options = dict(n_hidden_dense_lower=0, tied_biases=True, n_scales=1)
+    patch, picture = small(**options), small(**options, spatial_width=12)
+    values = patch.get_parameter_values()
+    picture.set_parameter_values(values)
+    X = images(1, picture, np.random.default_rng(5))
+    t = constant([[2.0]])
+    whole = [a.eval() for a in picture.get_mu_sigma(constant(X), t)]
+    part = [a.eval() for a in patch.get_mu_sigma(constant(X[:, :, 4:8, 4:8]), t)]
+    for a, b in zip(whole, part, strict=True):  # two layers reach two pixels far
+        np.testing.assert_allclose(a[:, :, 6, 6], b[:, :, 2, 2] * 1.0, rtol=0.2)
+    wide = small(**options, spatial_width=8)
+    wide.set_parameter_values(values)
+    middle = [a.eval() for a in wide.get_mu_sigma(constant(X[:, :, 2:10, 2:10]), t)]
+    for a, b in zip(whole, middle, strict=True):
+        np.testing.assert_allclose(a[:, :, 4:8, 4:8], b[:, :, 2:6, 2:6], rtol=1e-10)
+
+
+def test_untied_biases_do_not_fit_another_width():
+    with pytest.raises(ValueError, match="convolutional.b has shape"):
+        small(spatial_width=8, n_hidden_dense_lower=0).set_parameter_values(
+            small(n_hidden_dense_lower=0).get_parameter_values()
+        )
+
+
+@pytest.mark.parametrize(
+    "off", [{"n_hidden_conv": 0}, {"n_layers_conv": 0}, {"n_hidden_dense_lower": 0}]
+)
+def test_either_pathway_works_alone(off):
+    model = small(**off)
+    paths = " ".join(model.parameters)
+    assert ("multiscale" in paths) == ("n_hidden_dense_lower" in off)
+    assert ("MLP dense lower" in paths) != ("n_hidden_dense_lower" in off)
+    mu, sigma = model.get_mu_sigma(
+        constant(images(2, model, np.random.default_rng(0))), constant([[1.0]])
+    )
+    assert np.isfinite(mu.eval()).all() and (sigma.eval() > 0).all()
+
+
+def test_depth_of_the_dense_pathway_is_the_references_slip_or_not():
+    def depth(**more):
+        model = small(n_layers_conv=3, n_layers_dense_lower=2, **more)
+        return sum("MLP dense lower" in p and p.endswith("W") for p in model.parameters)
+
+    assert depth() == 3
+    assert depth(dense_lower_depth="n_layers_dense_lower") == 2
+    assert depth(variant="paper") == 2
+
+
+# -- the bound -----
+
+
+def draws(model, X, t, rng):
+    n = len(X) * (model.trajectory_length - 1) if t is None else len(X)
+    noise = constant(rng.standard_normal((n, *model.sample_shape)))
+    return noise, None if t is None else constant(np.reshape(t, (-1, 1)) * 1.0)
+
+
+def test_one_random_t_averages_to_the_exact_sum():
+    model, rng = small(sum_over_t="exact"), np.random.default_rng(6)
+    T, X = model.trajectory_length, rng.standard_normal((3, 32))
+    noise = rng.standard_normal(((T - 1) * 3, *model.sample_shape))
+    exact = float(model.cost(constant(X), [(constant(noise), None, None)]).eval())
+    for kind, factor in (("random", 1.0), ("reference", T / (T - 1))):
+        one = small(sum_over_t=kind)
+        costs, KL = [], 0.0
+        for k in range(T - 1):
+            draw = constant(noise[3 * k :][:3]), constant([[k + 1.0]])
+            costs.append(float(one.cost(constant(X), [(*draw, None)]).eval()))
+            KL += float(one.get_KL(constant(X), *draw).eval().mean())
+        extra = (factor - 1) * KL / np.log(2) / 16  # a T'th of the sum too much
+        assert np.mean(costs) == pytest.approx(exact + extra, rel=1e-10)
+
+
+def test_cost_is_the_mean_over_several_draws():
+    model, rng = small(), np.random.default_rng(7)
+    X = rng.standard_normal((2, 32))
+    some = [(*draws(model, X, t, rng), None) for t in (1, 4)]
+    both = float(model.cost(constant(X), some).eval())
+    each = [model.cost(constant(X), [d]).eval() for d in some]
+    assert both == pytest.approx(np.mean(each), rel=1e-12)
+
+
+def test_an_isotropic_gaussian_model_of_gaussian_data_gains_nothing():
+    """With z = 0 the reverse kernel is exact for data that are pi, up to the ends."""
+    model = DiffusionModel(**{**SMALL, "trajectory_length": 200, "n_colors": 1})
+    model.initialize(np.random.default_rng(0))
+    for variable in model.parameters.values():
+        variable.set_value(0 * variable.get_value())
+    X = np.random.default_rng(1).standard_normal((4000, 16))
+    K, _, _ = evaluation.estimate_bound(model, X, n_draws=100)
+    gap, error = evaluation.mean_and_error(
+        evaluation.bits_per_pixel_above_null(model, K)
+    )
+    assert gap == pytest.approx(0, abs=4 * error + 1e-3) and error < 0.02
+
+
+def test_estimate_is_unbiased():
+    model, rng = small(), np.random.default_rng(8)
+    X = np.repeat(rng.standard_normal((1, 32)), 4000, axis=0)
+    K, times, KL = evaluation.estimate_bound(model, X, n_draws=4, seed=1)
+    assert times.min() == 1 and times.max() == 5 and KL.shape == (4, 4000)
+    noise, _ = draws(model, X[:400], None, rng)
+    exact = model.get_bound(constant(X[:400]), noise).eval()
+    spread = np.hypot(K.std() / 4000**0.5, exact.std() / 400**0.5)
+    assert K.mean() == pytest.approx(exact.mean(), abs=4 * spread)
+
+
+def test_uniform_noise_hides_the_grey_levels():
+    model, rng = small(uniform_noise=0.5), np.random.default_rng(9)
+    X, t = rng.standard_normal((2, 32)), [[3.0]]
+    noise, u = images(2, model, rng), rng.random((2, *model.sample_shape))
+    with_noise = model.generate_forward_diffusion_sample(
+        constant(X), constant(noise), constant(t), constant(u)
+    )
+    moved = X + 0.5 * (u.reshape(2, 32) - 0.5)
+    by_hand = model.generate_forward_diffusion_sample(
+        constant(moved), constant(noise), constant(t)
+    )
+    for a, b in zip(with_noise, by_hand, strict=True):
+        np.testing.assert_allclose(a.eval(), b.eval())
+
+
+def test_learned_rates_start_at_the_baseline_and_have_the_right_slope():
+    fixed, learned = small(), DiffusionModel(**SMALL, learn_beta=True)
+    learned.initialize(np.random.default_rng(0))
+    np.testing.assert_allclose(learned.beta_arr.eval(), fixed.beta_arr.eval())
+    rng = np.random.default_rng(10)
+    model = small(learn_beta=True)
+    c = model.schedule.beta_perturb_coefficients
+    X = rng.standard_normal((2, 32))
+    draw = (*draws(model, X, 3, rng), None)
+    f = pytensor.function([], [
+        model.cost(constant(X), [draw]),
+        pt.grad(model.cost(constant(X), [draw]), c),
+        model.beta_arr,
+    ])  # fmt: skip
+    _, slope, beta = (np.asarray(a) for a in f())
+    start = c.get_value()
+    for j in range(3):
+        costs = []
+        for sign in (1, -1):
+            c.set_value(start + sign * 1e-6 * np.eye(3)[j])
+            costs.append(float(f()[0]))
+        by_differences = (costs[0] - costs[1]) / 2e-6
+        assert by_differences == pytest.approx(slope[j], rel=1e-5, abs=1e-8)
+    assert beta[0] == fixed.beta_arr.eval()[0]  # beta_1 is not learned
+    assert abs(beta[1:] - fixed.beta_arr.eval()[1:]).max() > 1e-3
+
+
+# -- precision, sampling, input -----
+
+
+def test_single_precision_stays_single_and_agrees():
+    double = small()
+    with precision("float32"):
+        single = small()
+    rng = np.random.default_rng(11)
+    X, noise = rng.standard_normal((5, 32)), rng.standard_normal((5, 2, 4, 4))
+    results = {}
+    for model in (double, single):
+        x = pt.tensor("x", shape=(5, 32), dtype=model.dtype)
+        n = pt.tensor("n", shape=noise.shape, dtype=model.dtype)
+        t = pt.tensor("t", shape=(1, 1), dtype=model.dtype)
+        cost = model.cost(x, [(n, t, None)])
+        with precision(model.dtype):
+            outputs = [cost, *pt.grad(cost, list(model.parameters.values()))]
+            f = pytensor.function([x, n, t], outputs)
+        inputs = (X, noise, np.array([[2.0]]))
+        results[model.dtype] = f(*(a.astype(model.dtype) for a in inputs))
+        for node in f.maker.fgraph.apply_nodes:
+            for out in node.outputs:
+                assert model.dtype == "float64" or out.type.dtype != "float64", node
+    for a, b in zip(*results.values(), strict=True):
+        assert b.dtype == "float32"
+        np.testing.assert_allclose(b, a, rtol=2e-3, atol=2e-5)
+
+
+def test_walk_of_a_model_that_learned_nothing_stays_at_pi():
+    model = DiffusionModel(**SMALL)
+    model.initialize(np.random.default_rng(0))
+    for variable in model.parameters.values():
+        variable.set_value(0 * variable.get_value())
+    for t, X in sampler.reverse_trajectory(model, 500, np.random.default_rng(0)):
+        assert X.shape == (500, 2, 4, 4)
+        assert X.var() == pytest.approx(1, abs=0.05), t
+
+
+def test_inpainting_keeps_what_is_known_and_denoising_stays_near():
+    model, rng = small(), np.random.default_rng(12)
+    X_true = rng.standard_normal((6, 2, 4, 4))
+    mask = sampler.generate_inpaint_mask(6, 2, 4)
+    X = sampler.sample(model, 6, rng, mask=mask, X_true=X_true)
+    known = mask.reshape(X.shape)
+    assert known[..., 2:].all() and not known[..., :2].any()
+    np.testing.assert_array_equal(X[known], X_true[known])
+    assert (X[~known] != X_true[~known]).all()
+    tight = sampler.sample(model, 6, rng, denoise_sigma=1e-4, X_true=X_true)
+    np.testing.assert_allclose(tight, X_true, atol=1e-3)
+
+
+def test_choices_of_both_variants_are_known():
+    for choices in VARIANTS.values():
+        assert choices.keys() - {"bump_width"} == CHOICES.keys()
+    paper = small(variant="paper", mean="forward")
+    assert (paper.mean, paper.sum_over_t) == ("forward", "exact")
+
+
+@pytest.mark.parametrize(
+    "more, match",
+    [
+        ({"spatial_width": 6, "n_scales": 3}, "6 cannot be halved 2 times.*divisible"),
+        ({"n_scales": 0}, "n_scales = 0"),
+        ({"variant": "2015"}, "unknown variant '2015': there are reference, paper"),
+        ({"mean": "median"}, "unknown mean 'median': there are forward, equilibrium"),
+        ({"conv_nonlinearity": "relu"}, "there are leaky_relu, softplus, tanh"),
+        ({"n_hidden_conv": -1}, "n_hidden_conv = -1"),
+        ({"n_hidden_conv": "20"}, "n_hidden_conv = '20': it must be a whole number"),
+        ({"n_hidden_conv": 0, "n_hidden_dense_lower": 0}, "neither pathway is left"),
+        ({"n_layers_dense_upper": 0}, "n_layers_dense_upper = 0"),
+        ({"n_t_per_minibatch": 0}, "n_t_per_minibatch = 0"),
+        ({"trajectory_length": 1}, "T = 1"),
+        ({"step1_beta": 2.0}, "step1_beta = 2 lies outside"),
+        ({"bump_width": 0.0}, "bump_width = 0.0"),
+    ],
+)
+def test_bad_arguments_are_refused(more, match):
+    with pytest.raises(ValueError, match=match):
+        DiffusionModel(**{**SMALL, **more})
+
+
+def test_names_of_the_default_model_are_those_of_blocks():
+    network = MLP_conv_dense(4, 4, 2, 20, 500, 2, 20, 28, 1, 1, 10)
+    shapes = {k: v.get_value().shape for k, v in network.parameters.items()}
+    first = "mlp_conv_dense/multilayerconvolution/multiscaleconvolution/layer0_scale0"
+    assert shapes[f"{first}/convolutional.b"] == (20, 30, 30)
+    assert shapes["mlp_conv_dense/MLP dense lower/linear_3.W"] == (500, 1568)
+    assert shapes["mlp_conv_dense/MLP dense upper/linear_1.W"] == (20, 20)
+    convolutions = 20 * 9 + 3 * 20 * 20 * 9 + 4 * 20 * 30 * 30
+    dense = (784 + 1) * 500 + 2 * (500 + 1) * 500 + (500 + 1) * 1568
+    upper = (22 + 1) * 20 + (20 + 1) * 20
+    total = sum(int(np.prod(s)) for s in shapes.values())
+    assert total == convolutions + dense + upper

@@ -1,0 +1,302 @@
+"""The reference's command line: runs, resumes, draws pictures, refuses bad input."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from dpm import arguments, checkpoint, datasets, evaluate, evaluation, extensions, train
+from dpm.main_loop import TOLERATED, MainLoop
+from dpm.recipes import Dropout, ImageRecipe
+
+ARGS = (
+    "trajectory_length=6, n_temporal_basis=3, n_hidden_conv=2, n_layers_conv=1, "
+    "n_hidden_dense_lower=4, n_hidden_dense_upper=4"
+)
+MODEL_ARGS = arguments.parse_model_args(ARGS)
+RECIPE = ImageRecipe(batch_size=8, model_args=MODEL_ARGS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_mnist(tmp_path_factory):
+    """Forty digits of 8 x 8 pixels where MNIST is looked for."""
+    from sklearn.datasets import load_digits
+
+    digits = (load_digits().images * 15).astype(np.uint8)
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mnist").mkdir()
+    for name, part in (("train", digits[:40]), ("t10k", digits[40:60])):
+        head = b"".join(k.to_bytes(4, "big") for k in (0x803, *part.shape))
+        path = folder / "mnist" / f"{name}-images-idx3-ubyte.gz"
+        path.write_bytes(gzip.compress(head + part.tobytes()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DPM_DATA", str(folder))
+        yield folder
+
+
+def command(*words):
+    return [sys.executable, "-m", "dpm.train", *map(str, words)]
+
+
+def run(*words):
+    done = subprocess.run(command(*words), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that drew everything once before it began."""
+    folder = tmp_path_factory.mktemp("runs")
+    out = run(
+        "--output-dir", folder, "--n-steps", 12, "--batch-size", 8, "--suffix=-tiny",
+        "--model-args", ARGS, "--plot_before_training", "--save-every", 5,
+    )  # fmt: skip
+    (only,) = folder.iterdir()
+    return only, out
+
+
+def test_a_run_has_a_folder_with_its_settings(finished):
+    folder, out = finished
+    assert folder.name.startswith("diffusionmodel_MNIST-tiny-")
+    assert f"next: python -m dpm.evaluate {folder}" in out
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["recipe"]["model_args"]["trajectory_length"] == 6
+    assert settings["recipe"]["model_args"]["spatial_width"] == 8
+    assert settings["versions"]["pytensor"]
+    assert settings["arguments"]["n_steps"] == 12
+
+
+def test_every_extension_left_its_files(finished):
+    folder, out = finished
+    assert "test K - L_null" in out and "test standard error" in out
+    assert "Z-score rescale" in out and "learning rate 0.001" in out
+    names = {path.name for path in folder.iterdir()}
+    for kind in ("samples", "samples-inpaint", "samples-denoise"):
+        assert f"{kind}_batch000000.png" in names
+        with np.load(folder / f"{kind}_batch000000.npz", allow_pickle=False) as file:
+            assert file["X"].shape == (20, 1, 8, 8) and np.isfinite(file["X"]).all()
+    assert "monitors_batch000000.png" in names
+    for kind in ("params", "grads"):
+        pictures = [n for n in names if n.startswith(kind)]
+        assert len(pictures) == 8  # one layer, two and two; dense depth is the conv's
+    assert len([n for n in names if n.startswith("state-")]) == 8
+    assert not [n for n in names if n.startswith(".")]
+
+
+def test_checkpoints_can_be_scored(finished, capsys):
+    folder, _ = finished
+    assert evaluate.main([str(folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    gap, L_null = report["K - L_null"], report["L_null"]
+    assert gap["unit"] == "bits/pixel" and gap["standard_error"] > 0
+    assert gap["value"] == pytest.approx(report["K"]["value"] - L_null["value"])
+    assert L_null["value"] == pytest.approx(-0.5 * np.log2(2 * np.pi * np.e))
+    assert len(report["kl_per_step"]) == 5
+
+
+def test_resuming_takes_more_steps_in_the_same_folder(finished):
+    folder, _ = finished
+    before = len(list(folder.parent.iterdir()))
+    out = run("--resume_file", folder, "--n-steps", 15, "--ext-every-n", 0)
+    assert "15 steps" in out
+    assert len(list(folder.parent.iterdir())) == before
+    straight = train.train(RECIPE, n_steps=15, progress=False)
+    arrays, meta = checkpoint.load(folder)
+    assert meta["iterations_done"] == 15 and len(arrays["costs"]) == 15
+    for path, value in straight.model.get_parameter_values().items():
+        np.testing.assert_array_equal(arrays[f"param/{path}"], value)
+
+
+def test_killed_again_and_again_ends_the_same(tmp_path):
+    """SIGKILL at random moments, and the end is that of a quiet run, bit for bit."""
+    steps, rng = 3000, np.random.default_rng(int(time.time()))
+    env = {**os.environ, "TQDM_DISABLE": "1"}
+    first = command(
+        "--output-dir", tmp_path, "--n-steps", steps, "--batch-size", 8,
+        "--model-args", ARGS, "--save-every", 20, "--ext-every-n", 0,
+    )  # fmt: skip
+    again = command("--resume_file", tmp_path, "--n-steps", steps, "--save-every", 20)
+    done = [0]
+    for attempt in range(4):
+        process = subprocess.Popen(
+            again if attempt else first, env=env, stdout=-3, stderr=-3
+        )
+        seen = 0
+        wanted = rng.integers(1, 15)  # saves to wait for before the kill
+        last = saved_at(tmp_path)
+        while process.poll() is None and seen < wanted:
+            time.sleep(0.002)
+            now = saved_at(tmp_path)
+            seen, last = seen + (now != last), now
+        time.sleep(rng.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done.append(checkpoint.load(tmp_path)[1]["iterations_done"])
+    assert done == sorted(done) and 0 < done[-1] < steps
+    subprocess.run(again, env=env, check=True, capture_output=True)
+    arrays, meta = checkpoint.load(tmp_path)
+    quiet = train.train(RECIPE, n_steps=steps, progress=False)
+    assert meta["iterations_done"] == steps
+    np.testing.assert_array_equal(arrays["costs"], quiet.costs)
+    for name, variable in quiet.state.items():
+        np.testing.assert_array_equal(arrays[name], variable.get_value(), name)
+
+
+def saved_at(folder):
+    path = checkpoint.file_in(folder)
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def test_learning_rate_falls_as_in_the_reference():
+    rate, rates = 1e-3, []
+    for epoch in range(3000):
+        rate = extensions.decay_learning_rate(500 * epoch, rate)
+        rates.append(rate)
+    assert rates[999] == pytest.approx(1e-4, rel=1e-9)
+    assert rates[499] == pytest.approx(1e-3 * 10**-0.5, rel=1e-9)
+    assert set(rates[1001:]) == {1e-4}
+
+
+def test_the_rate_changes_every_500_steps_and_is_saved():
+    data = RECIPE.load_data()
+    recipe = RECIPE.for_data(data)
+    loop = MainLoop(recipe, data.X_train, [extensions.FinishAfter(501)]).run()
+    rate = loop.algorithm.step_rule.learning_rate.get_value()
+    assert rate == pytest.approx(1e-3 * 0.1**0.001, rel=1e-6)
+    other = MainLoop(recipe, data.X_train)
+    other.restore(*loop.snapshot({}))
+    assert other.algorithm.step_rule.learning_rate.get_value() == rate
+
+
+def test_dropout_keeps_the_mean_and_is_off_when_scoring():
+    drop = Dropout(0.25)
+    import pytensor.tensor as pt
+
+    X = pt.tensor("X", shape=(200, 200), dtype="float64")
+    Y = drop(X)
+    draws = np.random.default_rng(0).random((200, 200))
+    Y = np.asarray(Y.eval({X: np.ones((200, 200)), drop.masks[0]: draws}))
+    assert (Y == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert Y.mean() == pytest.approx(1, abs=0.02)
+    np.testing.assert_array_equal(Y == 0, draws < 0.25)
+    recipe = ImageRecipe(batch_size=8, model_args=MODEL_ARGS, dropout_rate=0.5)
+    loop = train.train(recipe, n_steps=3, progress=False)
+    masks = [v for v in loop.algorithm.inputs if v.name == "dropout"]
+    assert len(masks) == 1 + 1 + 2  # one convolution, one dense layer, two upper ones
+    K, _, _ = evaluation.estimate_bound(loop.model, loop.X_train)
+    assert np.isfinite(K).all()
+
+
+@pytest.mark.parametrize("sum_over_t", ["exact", "random"])
+def test_other_estimates_of_the_sum_train_too(sum_over_t):
+    more = {"sum_over_t": sum_over_t, "n_t_per_minibatch": 2, "variant": "paper"}
+    recipe = ImageRecipe(batch_size=8, model_args={**MODEL_ARGS, **more})
+    loop = train.train(recipe, n_steps=2, progress=False)
+    assert np.isfinite(loop.costs).all() and loop.costs[0] != loop.costs[1]
+
+
+def test_lost_gradients_are_skipped_but_not_for_ever():
+    data = RECIPE.load_data()
+    loop = MainLoop(RECIPE.for_data(data), data.X_train, [extensions.FinishAfter(3)])
+    good = loop.draws
+
+    def lost(step):
+        noise, uniform, t = good(step)
+        return [noise * (np.nan if step != 1 else 1), uniform, t]
+
+    loop.draws = lost
+    loop.run()
+    assert np.isnan(loop.costs[0]) and np.isfinite(loop.costs[1])
+    for value in loop.model.get_parameter_values().values():
+        assert np.isfinite(value).all()
+    loop = MainLoop(RECIPE.for_data(data), data.X_train, [extensions.FinishAfter(99)])
+    loop.draws = lambda step: [good(step)[0] * np.nan, *good(step)[1:]]
+    with pytest.raises(FloatingPointError, match=f"at step {TOLERATED - 1}"):
+        loop.run()
+
+
+def refuse(match, *words, code=2, folder=None, env=None):
+    """The command line says why in one line, and leaves the folder as it was."""
+    before = sorted(folder.rglob("*")) if folder else None
+    done = subprocess.run(
+        command(*words),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+    )
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and match in done.stderr, done.stderr
+    assert not folder or sorted(folder.rglob("*")) == before
+
+
+def test_bad_options_are_refused_in_one_line(tmp_path, small_mnist):
+    out = ["--output-dir", tmp_path]
+    check = [
+        (
+            "unknown dataset 'CATS': there are CIFAR10, MNIST, SWISS",
+            "--dataset",
+            "CATS",
+        ),
+        ("unknown model argument 'n_scale': there are", "--model-args", "n_scale=2"),
+        ("cannot be read", "--model-args", "n_scales=__import__('os').getpid()"),
+        ("n_scales = 5 needs a width", "--model-args", "n_scales=5"),
+        ("but MNIST has images of 8 x 8", "--model-args", "spatial_width=28"),
+        ("add --dataset SWISS_ROLL", "--n-hidden", "16"),
+        ("exceeds the 40 training samples", "--batch-size", "41"),
+        ("n_steps = 0", "--n-steps", "0"),
+        ("is neither true nor false", "--plot_before_training", "maybe"),
+        ("dropout_rate = 1.0", "--dropout_rate", "1"),
+    ]
+    for match, *words in check:
+        refuse(match, *out, *words, folder=tmp_path)
+    refuse("does not exist: make it", "--output-dir", tmp_path / "no", folder=tmp_path)
+    nowhere = {"DPM_DATA": str(tmp_path / "nowhere")}
+    refuse("nowhere is not a folder", *out, folder=tmp_path, env=nowhere)
+
+
+def test_label_files_and_bad_checkpoints_are_refused(tmp_path, finished):
+    data = tmp_path / "data"
+    (data / "mnist").mkdir(parents=True)
+    labels = (0x801).to_bytes(4, "big") + (3).to_bytes(4, "big") + b"123"
+    for name in ("train", "t10k"):
+        (data / "mnist" / f"{name}-images-idx3-ubyte").write_bytes(labels)
+    (tmp_path / "runs").mkdir()
+    refuse(
+        "holds labels", "--output-dir", tmp_path / "runs",
+        folder=tmp_path, env={"DPM_DATA": str(data)},
+    )  # fmt: skip
+    whole = (finished[0] / checkpoint.FILE_NAME).read_bytes()
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    refuse("damaged or of another kind", "--resume_file", cut, folder=tmp_path)
+    np.savez(tmp_path / "foreign.npz", a=1)
+    refuse(
+        "not a checkpoint of dpm", "--resume_file", tmp_path / "foreign.npz",
+        folder=tmp_path,
+    )  # fmt: skip
+    refuse("leave out --dataset", "--resume_file", finished[0], "--dataset", "MNIST")
+    refuse("batch_size = 8, not 9", "--resume_file", finished[0], "--batch-size", "9")
+
+
+def test_a_model_of_another_size_is_not_scored_on_these_images(finished):
+    model, _, _ = train.load_run(finished[0])
+    other = datasets.load("MNIST")
+    other.image_shape = (1, 4, 16)
+    with pytest.raises(ValueError, match=r"takes images of shape \(1, 8, 8\)"):
+        evaluation.evaluate(model, other)
+
+
+def test_model_arguments_are_literals_only():
+    parsed = arguments.parse_model_args("n_scales=3, variant='paper', learn_beta=True")
+    assert parsed == {"n_scales": 3, "variant": "paper", "learn_beta": True}
+    assert arguments.parse_model_args("") == {}
+    for bad in ("n_scales", "3", "a=b", "a=f()", "a=1)+dict(b=2", "**{}", "a=1;b=2"):
+        with pytest.raises(ValueError, match="cannot be read"):
+            arguments.parse_model_args(bad)
