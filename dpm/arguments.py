@@ -17,6 +17,8 @@ def parse_model_args(text: str) -> dict:
         call = ast.parse(f"dict({text})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("names are missing")
+        if any(item.arg is None for item in call.keywords):
+            raise ValueError("stars are not allowed")
         return {item.arg: ast.literal_eval(item.value) for item in call.keywords}
     except (SyntaxError, ValueError, TypeError) as error:
         raise ValueError(

@@ -46,11 +46,7 @@ class MainLoop:
         self.recipe = recipe
         self.model = model = recipe.build_model()
         self.X_train = check_data(X_train, model.n_dim, "training data")
-        if len(self.X_train) < recipe.batch_size:
-            raise ValueError(
-                f"batch_size = {recipe.batch_size} exceeds the {len(self.X_train)} "
-                "training samples: lower it"
-            )
+        check_batch_size(recipe, self.X_train)
         recipe.initialize(model, self.X_train, recipe.rng(INITIALIZE))
         with precision(model.dtype):
             cost, inputs = recipe.graph(model)
@@ -159,6 +155,15 @@ class MainLoop:
         }
         self.iterations_done = int(meta["iterations_done"])
         self.seconds = float(meta["seconds"])
+
+
+def check_batch_size(recipe, X_train) -> None:
+    """Raise ValueError unless the data fill at least one batch."""
+    if len(X_train) < recipe.batch_size:
+        raise ValueError(
+            f"batch_size = {recipe.batch_size} exceeds the {len(X_train)} "
+            "training samples: lower it"
+        )
 
 
 def parameter_values(arrays: dict) -> dict:

@@ -30,7 +30,7 @@ from dpm.extensions import (
     recent_bits,
 )
 from dpm.files import write_whole
-from dpm.main_loop import MainLoop, parameter_values
+from dpm.main_loop import MainLoop, check_batch_size, parameter_values
 from dpm.recipes import (
     BATCHES_PER_EPOCH,
     ImageRecipe,
@@ -135,6 +135,7 @@ def train(
     save_every=1000,
     progress=True,
     *,
+    data=None,
     n_steps=None,
     ext_every_n=25,
     plot_before_training=False,
@@ -153,6 +154,8 @@ def train(
         Steps between checkpoints.
     progress : bool
         Whether to show a bar.
+    data : Dataset, optional
+        What `recipe.load_data` gives, so as not to load it again.
     n_steps : int, optional
         Of a run on images: how many steps to take in all.
     ext_every_n : int
@@ -183,7 +186,7 @@ def train(
         if path.exists():
             saved = checkpoint.load(path)
             check_recipe(recipe, saved[1])
-    data = recipe.load_data()
+    data = data or recipe.load_data()
     if isinstance(recipe, ImageRecipe):
         recipe = recipe.for_data(data)
     loop = MainLoop(recipe, data.X_train)
@@ -274,21 +277,26 @@ def main(argv=None) -> int:
                 raise ValueError(f"{name} = {value}: it must be at least 1")
         if args.resume_file is None:
             recipe = recipe_from_args(args)
-            data = recipe.load_data()  # and build the model, before a folder is made
+            data = (
+                recipe.load_data()
+            )  # all that can be refused, before a folder is made
             if isinstance(recipe, ImageRecipe):
                 recipe = recipe.for_data(data)
+            check_batch_size(recipe, data.X_train)
             recipe.build_model()
             model_id = f"diffusionmodel_{recipe.dataset}"
             folder = create_log_dir(args.output_dir, model_id, args.suffix)
             write_settings(folder, args, recipe)
         else:
             recipe, folder = resumed_recipe(args)
+            data = None
         print(f"run: {folder}", flush=True)
         loop = train(
             recipe,
             folder,
             args.resume_file is not None,
             args.save_every,
+            data=data,
             n_steps=args.n_steps,
             ext_every_n=args.ext_every_n,
             plot_before_training=args.plot_before_training,
