@@ -277,13 +277,11 @@ def main(argv=None) -> int:
                 raise ValueError(f"{name} = {value}: it must be at least 1")
         if args.resume_file is None:
             recipe = recipe_from_args(args)
-            data = (
-                recipe.load_data()
-            )  # all that can be refused, before a folder is made
+            data = recipe.load_data()  # all that can fail, before a folder is made
             if isinstance(recipe, ImageRecipe):
                 recipe = recipe.for_data(data)
-            check_batch_size(recipe, data.X_train)
             recipe.build_model()
+            check_batch_size(recipe, data.X_train)
             model_id = f"diffusionmodel_{recipe.dataset}"
             folder = create_log_dir(args.output_dir, model_id, args.suffix)
             write_settings(folder, args, recipe)
