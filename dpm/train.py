@@ -98,6 +98,17 @@ def prepare_folder(path) -> Path:
     return check_writable(path)
 
 
+def check_output_dir(path) -> Path:
+    """Return the folder that runs are kept in, or raise ValueError."""
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise ValueError(
+            f"output folder {path} does not exist: make it, or choose another "
+            "--output-dir"
+        )
+    return check_writable(path)
+
+
 def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
     """Make a new folder for a run, named after its model, data, suffix and time.
 
@@ -105,13 +116,7 @@ def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
     -----
     Reference: ``create_log_dir`` in ``util.py``.
     """
-    output_dir = Path(output_dir).expanduser()
-    if not output_dir.is_dir():
-        raise ValueError(
-            f"output folder {output_dir} does not exist: make it, or choose another "
-            "--output-dir"
-        )
-    check_writable(output_dir)
+    output_dir = check_output_dir(output_dir)
     name = model_id + suffix + time.strftime("-%y%m%dT%H%M%S")
     for number in range(100):  # two runs may start in the same second
         folder = output_dir / (f"{name}-{number}" if number else name)
@@ -277,6 +282,7 @@ def main(argv=None) -> int:
                 raise ValueError(f"{name} = {value}: it must be at least 1")
         if args.resume_file is None:
             recipe = recipe_from_args(args)
+            check_output_dir(args.output_dir)
             data = recipe.load_data()  # all that can fail, before a folder is made
             if isinstance(recipe, ImageRecipe):
                 recipe = recipe.for_data(data)
