@@ -9,14 +9,13 @@ import os
 import shutil
 import tarfile
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-import requests
+import platformdirs
 
 TIMEOUT = 30  # seconds without an answer
-pooch.get_logger().setLevel("WARNING")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Remote:
 
 def cache_folder() -> Path:
     """Where downloads are kept, by the habits of the operating system."""
-    return Path(pooch.os_cache("dpm"))
+    return Path(platformdirs.user_cache_dir("dpm"))
 
 
 def local_copy(*relative) -> Path | None:
@@ -77,6 +76,11 @@ def fetch(remote: Remote, folder: str) -> Path:
         If no mirror serves the file with the right checksum; the message says what each
         of them did, and what to do.
     """
+    with warnings.catch_warnings():  # tqdm misses notebook widgets, which nobody needs
+        warnings.simplefilter("ignore")
+        import pooch
+        import requests
+    pooch.get_logger().setLevel("WARNING")
     failures = []
     for mirror in remote.mirrors:
         try:

@@ -5,6 +5,15 @@ import tempfile
 from pathlib import Path
 
 
+PREFIX = ".dpm-"
+
+
+def remove_unfinished(folder) -> None:
+    """Remove what `write_whole` left in a folder when its process was killed."""
+    for path in Path(folder).glob(f"{PREFIX}*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def write_whole(path, write) -> None:
     """Write a file beside its final place and move it there in one step.
 
@@ -16,7 +25,9 @@ def write_whole(path, write) -> None:
         Called with the open binary file.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=PREFIX, suffix=".tmp"
+    )
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)

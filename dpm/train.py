@@ -29,7 +29,7 @@ from dpm.extensions import (
     Timing,
     recent_bits,
 )
-from dpm.files import write_whole
+from dpm.files import remove_unfinished, write_whole
 from dpm.main_loop import MainLoop, check_batch_size, parameter_values
 from dpm.recipes import (
     BATCHES_PER_EPOCH,
@@ -191,6 +191,7 @@ def train(
         if path.exists():
             saved = checkpoint.load(path)
             check_recipe(recipe, saved[1])
+        remove_unfinished(output_dir)
     data = data or recipe.load_data()
     if isinstance(recipe, ImageRecipe):
         recipe = recipe.for_data(data)

@@ -1,6 +1,7 @@
 """Habits of the pages, read from the notebooks as they are committed."""
 
 import os
+import pkgutil
 import re
 import tempfile
 from pathlib import Path
@@ -11,7 +12,22 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 PAGES = NOTEBOOKS + sorted((ROOT / "book").glob("*.md"))
-EQUATIONS = {"forward": [1, 2, 3], "reverse": [4, 5]}  # what each page must carry
+EQUATIONS = {  # what each page must carry
+    "forward": [1, 2, 3],
+    "reverse": [4, 5],
+    "architecture": [62, 63, 64, 65],
+}
+
+REFERENCE_NAMES = """
+DiffusionModel generate_beta_arr get_t_weights get_beta_forward get_mu_sigma
+generate_forward_diffusion_sample get_beta_full_trajectory get_negL_bound
+cost_single_t cost internal_state temporal_readout generate_temporal_basis
+LeakyRelu MultiScaleConvolution MultiLayerConvolution MLP_conv_dense
+diffusion_step generate_inpaint_mask generate_samples
+PlotSamples PlotParameters PlotGradients PlotInternalState PlotMonitors LogLikelihood
+decay_learning_rate parse_args logit logit_np get_norms create_log_dir
+is_square show_receptive_fields plot_parameter plot_images imagenet_data.py
+"""  # all classes, methods and functions of the authors' repository
 
 
 def read(path):
@@ -137,6 +153,19 @@ def test_equations_carry_the_papers_numbers():
             labelled = rf"\(eq-{n}\)=\n\$\$\n(?:(?!\$\$)[\s\S])*\\tag\{{{n}\}}\n\$\$"
             assert re.search(labelled, text), f"Eq. {n} lacks its label"
         assert set(EQUATIONS.get(path.stem, [])) <= set(tags)
+
+
+def test_every_name_in_the_table_of_the_port_exists():
+    names = set(re.findall(r"`(dpm(?:\.\w+)+)`", prose(ROOT / "book/porting.ipynb")))
+    assert len(names) > 50
+    for name in names:
+        pkgutil.resolve_name(name)
+
+
+def test_the_table_of_the_port_has_every_name_of_2015():
+    text = prose(ROOT / "book/porting.ipynb")
+    for name in REFERENCE_NAMES.split():
+        assert f"`{name}`" in text, name
 
 
 def test_links_to_equations_lead_somewhere():

@@ -141,6 +141,7 @@ def test_killed_again_and_again_ends_the_same(tmp_path):
         done.append(checkpoint.load(tmp_path)[1]["iterations_done"])
     assert done == sorted(done) and 0 < done[-1] < steps
     subprocess.run(again, env=env, check=True, capture_output=True)
+    assert not list(tmp_path.glob("*/.*"))  # nor is anything half written left
     arrays, meta = checkpoint.load(tmp_path)
     quiet = train.train(RECIPE, n_steps=steps, progress=False)
     assert meta["iterations_done"] == steps
