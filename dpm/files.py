@@ -4,7 +4,6 @@ import os
 import tempfile
 from pathlib import Path
 
-
 PREFIX = ".dpm-"
 
 
@@ -25,9 +24,7 @@ def write_whole(path, write) -> None:
         Called with the open binary file.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=PREFIX, suffix=".tmp"
-    )
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
