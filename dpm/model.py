@@ -331,10 +331,21 @@ class DiffusionModel(GaussianDiffusion):
         symbolic scalar
             L_null - K in bits per pixel, all colours summed, averaged over the batch.
         """
-        KL = gaussian.kl(mu_posterior, sigma_posterior, mu, sigma).sum(axis=(1, 2, 3))
+        KL = self._divergence(mu, sigma, mu_posterior, sigma_posterior)
         n_terms = self.trajectory_length - (self.sum_over_t != "reference")
         K = self._bound(KL[None], n_terms)
         return self._bits_per_pixel_below_null(K)
+
+    def _divergence(self, mu, sigma, mu_posterior, sigma_posterior):
+        """From the posterior to the reverse kernel, nats per image, (batch,)."""
+        return gaussian.kl(mu_posterior, sigma_posterior, mu, sigma).sum(axis=(1, 2, 3))
+
+    def _both_kernels(self, X_noiseless, noise, t, uniform_draws, drop):
+        """Mean and deviation of the reverse kernel, then of the posterior."""
+        X_noisy, *posterior = self.generate_forward_diffusion_sample(
+            X_noiseless, noise, t, uniform_draws
+        )
+        return *self.get_mu_sigma(X_noisy, t, drop), *posterior
 
     def _bits_per_pixel_below_null(self, K):
         """L_null - K, averaged, in bits per pixel."""
@@ -344,20 +355,14 @@ class DiffusionModel(GaussianDiffusion):
     @in_precision
     def cost_single_t(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
         """`get_negL_bound` of a batch at the times t."""
-        X_noisy, *posterior = self.generate_forward_diffusion_sample(
-            X_noiseless, noise, t, uniform_draws
-        )
-        mu, sigma = self.get_mu_sigma(X_noisy, t, drop)
-        return self.get_negL_bound(mu, sigma, *posterior)
+        kernels = self._both_kernels(X_noiseless, noise, t, uniform_draws, drop)
+        return self.get_negL_bound(*kernels)
 
     @in_precision
     def get_KL(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
         """The divergence inside Eq. 14 at t, in nats per image, shape (batch,)."""
-        X_noisy, *posterior = self.generate_forward_diffusion_sample(
-            X_noiseless, noise, t, uniform_draws
-        )
-        mu, sigma = self.get_mu_sigma(X_noisy, t, drop)
-        return gaussian.kl(*posterior, mu, sigma).sum(axis=(1, 2, 3))
+        kernels = self._both_kernels(X_noiseless, noise, t, uniform_draws, drop)
+        return self._divergence(*kernels)
 
     @in_precision
     def get_bound(self, X_noiseless, noise, t=None, uniform_draws=None):

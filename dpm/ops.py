@@ -111,6 +111,11 @@ class _Sliding(Op):
     def __init__(self, pad):
         self.pad = tuple(int(p) for p in pad)
 
+    def _spread(self, G, K, kernel_shape):
+        """Each number of G times the kernel, added up where the kernel had been."""
+        pad = [k - 1 - p for k, p in zip(kernel_shape[:2], self.pad, strict=True)]
+        return Correlate(pad)(G, K[::-1, ::-1].transpose(0, 1, 3, 2))
+
     def _tensors(self, *inputs):
         tensors = [pt.as_tensor(x) for x in inputs]
         if any(x.ndim != 4 for x in tensors):
@@ -138,9 +143,7 @@ class Correlate(_Sliding):
 
     def pullback(self, inputs, outputs, cotangents):
         (X, K), (g,) = inputs, cotangents
-        k_h, k_w = K.type.shape[:2]
-        back = Correlate((k_h - 1 - self.pad[0], k_w - 1 - self.pad[1]))
-        g_X = back(g, K[::-1, ::-1].transpose(0, 1, 3, 2))
+        g_X = self._spread(g, K, K.type.shape)
         g_K = CorrelateWeights(self.pad)(X, g)
         return [
             pt.specify_shape(g_X, X.type.shape),
@@ -171,9 +174,7 @@ class CorrelateWeights(_Sliding):
 
     def pullback(self, inputs, outputs, cotangents):
         (X, G), (V,) = inputs, cotangents
-        k_h, k_w = outputs[0].type.shape[:2]
-        back = Correlate((k_h - 1 - self.pad[0], k_w - 1 - self.pad[1]))
-        g_X = back(G, V[::-1, ::-1].transpose(0, 1, 3, 2))
+        g_X = self._spread(G, V, outputs[0].type.shape)
         g_G = Correlate(self.pad)(X, V)
         return [
             pt.specify_shape(g_X, X.type.shape),

@@ -7,6 +7,7 @@ import pytest
 
 from dpm import evaluation, sampler
 from dpm.backend import precision
+from dpm.bricks import Orthogonal
 from dpm.model import DiffusionModel
 from dpm.regression import LeakyRelu, MLP_conv_dense, MultiScaleConvolution
 from dpm.variants import CHOICES, VARIANTS
@@ -404,3 +405,24 @@ def test_names_of_the_default_model_are_those_of_blocks():
     upper = (22 + 1) * 20 + (20 + 1) * 20
     total = sum(int(np.prod(s)) for s in shapes.values())
     assert total == convolutions + dense + upper
+
+
+def test_parameters_start_as_in_the_reference():
+    model = DiffusionModel(**{**SMALL, "n_hidden_conv": 40, "n_hidden_dense_lower": 30})
+    model.initialize(np.random.default_rng(0))
+    for path, value in model.get_parameter_values().items():
+        if path.endswith(".b"):
+            assert (value == 0).all()
+        elif value.ndim == 4:  # filters, for smooth images
+            assert value.std() == pytest.approx(40**-0.5 / 9, rel=0.2), path
+        else:  # the shorter side is orthonormal
+            tall = value if value.shape[0] >= value.shape[1] else value.T
+            np.testing.assert_allclose(tall.T @ tall, np.eye(tall.shape[1]), atol=1e-12)
+
+
+def test_orthogonal_matrices_are_uniform():
+    """Every entry of a random rotation has mean 0 and mean square 1/n."""
+    rng = np.random.default_rng(0)
+    Q = np.array([Orthogonal()(rng, (3, 3)) for _ in range(4000)])
+    np.testing.assert_allclose(Q.mean(axis=0), 0, atol=0.05)
+    np.testing.assert_allclose((Q**2).mean(axis=0), 1 / 3, atol=0.03)
