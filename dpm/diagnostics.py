@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from tqdm import tqdm
 
 from dpm import evaluation, sampler, viz
 from dpm.extensions import Extension
@@ -75,7 +76,7 @@ class PlotParameters(_Plot):
 
     def do(self, main_loop):
         for path, variable in main_loop.model.parameters.items():
-            fig = viz.plot_parameter(variable.get_value(), path)
+            fig = viz.plot_parameter(variable.get_value(), short_name(path))
             save_figure(fig, self.file(main_loop, f"params-{short_name(path)}"))
 
 
@@ -94,7 +95,7 @@ class PlotGradients(_Plot):
         X = main_loop.batch(main_loop.iterations_done).astype(main_loop.model.dtype)
         values = self.grad_f(X, *main_loop.draws(main_loop.iterations_done))
         for path, value in zip(algorithm.gradients, values, strict=True):
-            fig = viz.plot_parameter(np.asarray(value), f"grad {path}")
+            fig = viz.plot_parameter(np.asarray(value), f"grad {short_name(path)}")
             save_figure(fig, self.file(main_loop, f"grads-{short_name(path)}"))
 
 
@@ -191,12 +192,15 @@ class LogLikelihood(Extension):
         )
         main_loop.record("test K - L_null", gap)
         main_loop.record("test standard error", error)
-        main_loop.record("Z-score rescale", self.rescale)
+        tqdm.write(
+            f"test set: K - L_null = {gap:.4g} bits/pixel, standard error {error:.2g}, "
+            f"Z-score rescale {self.rescale:.4g}"
+        )
 
 
 def short_name(path: str) -> str:
-    """A parameter's path without the names that all share."""
-    return "-".join(path.split("/")[2:])
+    """The end of a parameter's path, where it differs from all others."""
+    return "-".join(path.split("/")[-2:])
 
 
 def get_norms(model) -> dict:

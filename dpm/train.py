@@ -219,7 +219,9 @@ def train(
 def diagnostic_extensions(loop, data, folder, every: dict) -> list:
     """The reference's plots, samples and scores, each every so many steps."""
     from dpm import diagnostics as d  # matplotlib comes with it
+    from dpm import viz
 
+    viz.use_style()
     test_batch, train_batch = data.X_test[:49], loop.batch(0)
     return [
         d.LogLikelihood(data.X_test, data.scale, **every),

@@ -169,7 +169,9 @@ def plot_parameter(theta, title: str):
         axes[0, 0].plot(np.atleast_1d(theta), ".", alpha=0.5)
     else:
         matrix = theta.reshape(len(theta), -1)
-        shown = axes[0, 0].imshow(matrix, aspect="auto", cmap="gray")
+        look = {"cmap": "gray", "interpolation": "nearest"}
+        shown = axes[0, 0].imshow(matrix, aspect="auto", **look)
+        axes[0, 0].grid(False)
         fig.colorbar(shown, ax=axes[0, 0])
     if fields is not None:
         axes[0, 1].imshow(fields, cmap="gray")
@@ -217,15 +219,16 @@ def plot_monitors(costs, records: dict, label: str, smooth: int = 100):
     """The running mean of a cost, and everything recorded, against the step."""
     names = [name for name in records if len(records[name]) > 0]
     n_rows = 1 + -(-len(names) // 3)
-    fig = plt.figure(figsize=(9, 2.2 * n_rows))
-    ax = fig.add_subplot(n_rows, 1, 1)
+    fig = plt.figure(figsize=(10, 2.2 * n_rows))
+    grid = fig.add_gridspec(n_rows, 3)
+    ax = fig.add_subplot(grid[0, :])
     if len(costs):
         width = min(smooth, len(costs))
         mean = np.convolve(costs, np.ones(width) / width, mode="valid")
         ax.plot(np.arange(width, len(costs) + 1), mean, color=MODEL)
     ax.set(xlabel="step", title=f"{label}, mean of {smooth}")
     for number, name in enumerate(names):
-        ax = fig.add_subplot(n_rows, 3, 4 + number)
+        ax = fig.add_subplot(grid[1 + number // 3, number % 3])
         ax.plot(*np.array(records[name]).T, ".-", color=DATA)
         ax.set_title(name, fontsize=8)
     return fig
