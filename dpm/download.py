@@ -49,15 +49,18 @@ def local_copy(*relative) -> Path | None:
     ValueError
         If DPM_DATA names no folder.
     """
-    root = os.environ.get("DPM_DATA")
-    if not root:
+    given = os.environ.get("DPM_DATA")
+    if not given:
         return None
-    if not Path(root).is_dir():
+    # A relative name may be meant from the project's root: chapters run below it.
+    roots = [Path(given), Path(__file__).parents[1] / given]
+    root = next((root for root in roots if root.is_dir()), None)
+    if root is None:
         raise ValueError(
-            f"DPM_DATA = {root} is not a folder: point it at your copy of the data, or "
-            "unset it to download"
+            f"DPM_DATA = {given} is not a folder: point it at your copy of the data, "
+            "or unset it to download"
         )
-    paths = [Path(root) / path for path in relative]
+    paths = [root / path for path in relative]
     return next((path for path in paths if path.exists()), None)
 
 
