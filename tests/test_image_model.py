@@ -270,6 +270,16 @@ def test_estimate_is_unbiased():
     assert K.mean() == pytest.approx(exact.mean(), abs=4 * spread)
 
 
+def test_a_last_batch_that_is_not_full_counts_once(monkeypatch):
+    model = small()
+    X = np.random.default_rng(8).standard_normal((70, 32))
+    monkeypatch.setattr(evaluation, "IMAGE_BATCH", 32)
+    K, _, KL = evaluation.estimate_bound(model, X, n_draws=2)
+    assert K.shape == (70,) and (KL > 0).all()  # every image was visited
+    ends = K - np.mean(-(model.trajectory_length - 1) * KL, axis=0)
+    np.testing.assert_allclose(ends, ends[0])  # its own divergences, and two entropies
+
+
 def test_uniform_noise_hides_the_grey_levels():
     model, rng = small(uniform_noise=0.5), np.random.default_rng(9)
     X, t = rng.standard_normal((2, 32)), [[3.0]]
