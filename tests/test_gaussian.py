@@ -65,6 +65,15 @@ def test_marginal_is_the_kernel_applied_t_times():
     np.testing.assert_allclose(p, closed, atol=1e-7)
 
 
+@pytest.mark.parametrize("mu_2, sigma_2", [(0.4, 0.9), (-2.0, 0.3), (3.0, 2.0)])
+def test_product_is_the_normalised_product(mu_2, sigma_2):
+    weights = stats.norm.pdf(X, 1.0, 0.7) * stats.norm.pdf(X, mu_2, sigma_2)
+    p = weights / integral(weights)
+    np.testing.assert_allclose(
+        density(*gaussian.product(1.0, 0.7, mu_2, sigma_2)), p, atol=1e-7
+    )
+
+
 @pytest.mark.parametrize("beta, before", [(0.2, 0.5), (0.7, 0.1), (0.01, 0.99)])
 def test_posterior_is_bayes_rule(beta, before):
     x0, x_t = 0.8, -1.1

@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import evaluation, sampler
+from dpm import datasets, evaluation, sampler
 from dpm.backend import precision
 from dpm.bricks import Orthogonal
 from dpm.model import DiffusionModel
@@ -278,6 +278,20 @@ def test_a_last_batch_that_is_not_full_counts_once(monkeypatch):
     assert K.shape == (70,) and (KL > 0).all()  # every image was visited
     ends = K - np.mean(-(model.trajectory_length - 1) * KL, axis=0)
     np.testing.assert_allclose(ends, ends[0])  # its own divergences, and two entropies
+
+
+def test_divergences_are_reported_at_their_own_steps():
+    model = small()
+    X = np.repeat(np.random.default_rng(8).standard_normal((1, 32)), 2000, axis=0)
+    data = datasets.Dataset(
+        "", X, X, np.zeros(1), 1.0, "pixel", image_shape=model.sample_shape
+    )
+    report = evaluation.evaluate(model, data)
+    rng = np.random.default_rng(9)
+    for k in range(1, model.trajectory_length):
+        KL = model.get_KL(constant(X[:500]), *draws(model, X[:500], k, rng)).eval()
+        expected = float(KL.mean()) / np.log(2) / 16
+        assert report["kl_per_step"][k - 1] == pytest.approx(expected, rel=0.1)
 
 
 def test_uniform_noise_hides_the_grey_levels():
