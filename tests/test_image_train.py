@@ -176,6 +176,19 @@ def test_the_rate_changes_every_500_steps_and_is_saved():
     assert other.algorithm.step_rule.learning_rate.get_value() == rate
 
 
+def test_draws_are_what_they_should_be():
+    data = RECIPE.load_data()
+    loop = MainLoop(RECIPE.for_data(data), data.X_train)
+    noise, uniform, t = (
+        np.array(a) for a in zip(*(loop.draws(step) for step in range(60)), strict=True)
+    )
+    assert {float(k) for k in t.ravel()} == {1.0, 2.0, 3.0, 4.0, 5.0}
+    assert abs(noise.mean()) < 0.02 and noise.std() == pytest.approx(1, abs=0.02)
+    assert uniform.min() >= 0 and uniform.max() < 1
+    assert uniform.mean() == pytest.approx(0.5, abs=0.01)
+    assert len(np.unique(noise)) > 0.999 * noise.size  # no step repeats another
+
+
 def test_dropout_keeps_the_mean_and_is_off_when_scoring():
     drop = Dropout(0.25)
     import pytensor.tensor as pt
