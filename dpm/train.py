@@ -243,8 +243,14 @@ def command_line() -> str:
 
 def resumed_recipe(args):
     """The recipe and folder of --resume_file, unless an option contradicts it."""
-    _, meta = checkpoint.load(args.resume_file)
+    path = checkpoint.file_in(args.resume_file)
+    _, meta = checkpoint.load(path)
     recipe = recipe_of(meta)
+    if path.name != checkpoint.FILE_NAME:
+        raise ValueError(
+            f"{path} is not the {checkpoint.FILE_NAME} of a run: to go on from it, put "
+            f"it under that name into a folder of its own, and give the folder"
+        )
     if args.dataset is not None or args.model_args or args.recipe is not None:
         raise ValueError(
             "--resume_file goes on with the model and data of its run: leave out "
@@ -259,7 +265,6 @@ def resumed_recipe(args):
                 f"the run was started with {name} = {getattr(recipe, name, None)!r}, "
                 f"not {value!r}: leave the option out, or start a new run"
             )
-    path = checkpoint.file_in(args.resume_file)
     return recipe, path.parent
 
 
@@ -278,6 +283,7 @@ def write_settings(folder, args, recipe) -> None:
 def main(argv=None) -> int:
     """Entry point of ``python -m dpm.train``."""
     args = parse_args(argv)
+    folder = None
     try:
         for name in ("n_steps", "save_every"):
             value = getattr(args, name)
@@ -312,7 +318,10 @@ def main(argv=None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"stopped; --resume_file {folder} goes on from the last checkpoint")
+        if folder is None:
+            print("stopped before the run began")
+        else:
+            print(f"stopped; --resume_file {folder} goes on from the last checkpoint")
         return 130
     K = recent_bits(loop, 1000)
     print(

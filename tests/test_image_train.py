@@ -295,6 +295,10 @@ def test_label_files_and_bad_checkpoints_are_refused(tmp_path, finished):
         "not a checkpoint of dpm", "--resume_file", tmp_path / "foreign.npz",
         folder=tmp_path,
     )  # fmt: skip
+    whole_copy = tmp_path / "copy.npz"
+    whole_copy.write_bytes(whole)
+    refuse("not the checkpoint.npz of a run", "--resume_file", whole_copy,
+           folder=tmp_path)  # fmt: skip
     refuse("leave out --dataset", "--resume_file", finished[0], "--dataset", "MNIST")
     refuse("batch_size = 8, not 9", "--resume_file", finished[0], "--batch-size", "9")
 
