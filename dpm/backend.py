@@ -9,7 +9,9 @@ import importlib.util
 import logging
 import os
 
+import numpy as np
 import pytensor
+import pytensor.tensor as pt
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.math import Sum
@@ -54,6 +56,17 @@ def precision(dtype: str):
     in it and do not widen single precision to double.
     """
     return pytensor.config.change_flags(floatX=dtype)
+
+
+def as_tensor(x):
+    """A symbolic variable as it is, and numbers in ``pytensor.config.floatX``.
+
+    PyTensor would give a plain 0.5 the type that is just wide enough to hold it, single
+    precision, and then take its logarithm in that too.
+    """
+    if isinstance(x, pytensor.graph.Variable):
+        return x
+    return pt.as_tensor(np.asarray(x, dtype=pytensor.config.floatX))
 
 
 @node_rewriter([Sum])

@@ -1,11 +1,15 @@
 """Binomial diffusion: the second column of the paper's Table App.1.
 
 Bits flip towards independent coins. Pure functions, elementwise over any shapes that
-broadcast. A distribution over one bit is given by its rate, the probability of a 1.
+broadcast, in nats, with the names of `dpm.gaussian`. A distribution over one bit is
+given by its rate, the probability of a 1; ``rho`` is the rate of pi. Sum over the bits
+of a sample to get the joint quantity: given the state they come from, they are
+independent.
 """
 
 import pytensor.tensor as pt
 
+from dpm.backend import as_tensor
 from dpm.checks import check_rate
 
 
@@ -29,13 +33,102 @@ def forward_kernel(x_prev, beta, rho=0.5):
     symbolic
         Rate of each bit after the step.
     """
-    beta = pt.as_tensor(check_rate(beta, closed=True))
-    return pt.as_tensor(x_prev) * (1.0 - beta) + check_rate(rho, "rho") * beta
+    beta = as_tensor(check_rate(beta, closed=True))
+    return as_tensor(x_prev) * (1.0 - beta) + check_rate(rho, "rho") * beta
+
+
+def marginal(x0, beta_cumulative, rho=0.5):
+    """Many forward steps at once, q(x^t | x^0).
+
+    .. math:: q(x^{(t)} | x^{(0)}) = B(x^{(t)}; x^{(0)} (1 - b_t) + \\rho b_t), \\quad
+        b_t = 1 - \\prod_{s \\le t} (1 - \\beta_s)
+
+    Parameters
+    ----------
+    x0 : array_like or symbolic
+        Data, 0 or 1.
+    beta_cumulative : array_like or symbolic
+        b_t, the probability that a bit has been drawn anew by now; in (0, 1].
+    rho : float or symbolic
+
+    Returns
+    -------
+    symbolic
+        Rate of each bit.
+    """
+    check_rate(beta_cumulative, "beta_cumulative", closed=True)
+    return forward_kernel(x0, beta_cumulative, rho)
+
+
+def posterior(x0, x_t, beta, beta_cumulative_prior_step, rho=0.5):
+    """Where the trajectory was one step ago, q(x^(t-1) | x^t, x^0).
+
+    Bayes' rule for one bit: the prior is `marginal` after t-1 steps, the likelihood of
+    either value is `forward_kernel` from there.
+
+    Parameters
+    ----------
+    x0, x_t : array_like or symbolic
+        Bits of the data, and of the state after step t.
+    beta : array_like or symbolic
+        Rate of step t.
+    beta_cumulative_prior_step : array_like or symbolic
+        Probability that a bit was drawn anew in the first t-1 steps.
+    rho : float or symbolic
+
+    Returns
+    -------
+    symbolic
+        Rate of each bit.
+    """
+    prior = marginal(x0, beta_cumulative_prior_step, rho)
+    return product(prior, _likelihood_rate(x_t, beta, rho))
+
+
+def _likelihood_rate(x_t, beta, rho):
+    """Likelihoods of the two values of x^(t-1), normalised: that of a 1."""
+    one, zero = (pt.exp(log_prob(x_t, forward_kernel(x, beta, rho))) for x in (1, 0))
+    return one / (one + zero)
+
+
+def kl(rate_q, rate_p):
+    """Kullback-Leibler divergence from p to q, elementwise, in nats.
+
+    .. math:: D_{KL}(q || p) = a \\log\\frac{a}{b} + (1 - a) \\log\\frac{1 - a}{1 - b}
+
+    Infinite where q allows a value that p rules out.
+    """
+    a, b = as_tensor(rate_q), as_tensor(rate_p)
+    return _x_log(a, a / b) + _x_log(1.0 - a, (1.0 - a) / (1.0 - b))
+
+
+def _x_log(x, y):
+    """x log y, and 0 where x is 0."""
+    nothing = pt.eq(x, 0.0)
+    return pt.switch(nothing, 0.0, x * pt.log(pt.switch(nothing, 1.0, y)))
+
+
+def entropy(rate):
+    """Entropy of one bit of B(rate), elementwise, in nats."""
+    rate = as_tensor(rate)
+    return -_x_log(rate, rate) - _x_log(1.0 - rate, 1.0 - rate)
+
+
+def product(rate_1, rate_2):
+    """Rate of the product of two distributions over one bit, normalised.
+
+    .. math:: \\frac{c_i d_i}{c_i d_i + (1 - c_i)(1 - d_i)}
+
+    With c a reverse step and d = r(x = 1), r normalised over the two values of the bit,
+    this is the perturbed reverse kernel of Table App.1.
+    """
+    c, d = as_tensor(rate_1), as_tensor(rate_2)
+    return c * d / (c * d + (1.0 - c) * (1.0 - d))
 
 
 def log_prob(x, rate):
     """Log probability of bit `x` under B(rate), elementwise, in nats."""
-    rate = pt.as_tensor(rate)
+    rate = as_tensor(rate)
     return pt.log(pt.switch(pt.gt(x, 0.5), rate, 1.0 - rate))
 
 

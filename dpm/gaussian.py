@@ -9,6 +9,7 @@ quantity: all these distributions are diagonal.
 import numpy as np
 import pytensor.tensor as pt
 
+from dpm.backend import as_tensor
 from dpm.checks import check_rate
 
 LOG_2PI_E = float(1.0 + np.log(2.0 * np.pi))
@@ -32,8 +33,8 @@ def forward_kernel(x_prev, beta):
     mu, sigma : symbolic
         Mean (shape of the broadcast) and standard deviation (shape of `beta`).
     """
-    beta = pt.as_tensor(check_rate(beta))
-    return pt.as_tensor(x_prev) * pt.sqrt(1.0 - beta), pt.sqrt(beta)
+    beta = as_tensor(check_rate(beta))
+    return as_tensor(x_prev) * pt.sqrt(1.0 - beta), pt.sqrt(beta)
 
 
 def marginal(x0, beta_cumulative):
@@ -79,8 +80,9 @@ def posterior(x0, x_t, beta, beta_cumulative_prior_step):
     Reference: the end of ``generate_forward_diffusion_sample`` in ``model.py``, which
     writes the same thing with precisions 1/c and (1-beta)/beta.
     """
-    beta = pt.as_tensor(check_rate(beta))
+    beta = as_tensor(check_rate(beta))
     c = check_rate(beta_cumulative_prior_step, "beta_cumulative_prior_step")
+    x0, x_t, c = as_tensor(x0), as_tensor(x_t), as_tensor(c)
     total = beta + (1.0 - beta) * c  # the noise variance after step t
     mu = (pt.sqrt(1.0 - c) * beta * x0 + pt.sqrt(1.0 - beta) * c * x_t) / total
     return mu, pt.sqrt(beta * c / total)
@@ -92,6 +94,7 @@ def kl(mu_q, sigma_q, mu_p, sigma_p):
     .. math:: D_{KL}(q || p) = \\log\\frac{\\sigma_p}{\\sigma_q}
         + \\frac{\\sigma_q^2 + (\\mu_q - \\mu_p)^2}{2 \\sigma_p^2} - \\frac12
     """
+    sigma_q, sigma_p = as_tensor(sigma_q), as_tensor(sigma_p)
     scaled = (sigma_q**2 + (mu_q - mu_p) ** 2) / (2.0 * sigma_p**2)
     return pt.log(sigma_p) - pt.log(sigma_q) + scaled - 0.5
 
@@ -102,18 +105,41 @@ def entropy(sigma):
     With sigma = sqrt(beta_t) it is H_q(X^t | X^(t-1)) per dimension; with
     sqrt(beta_cumulative) it is H_q(X^t | X^0); with 1 it is H_p(X^T) (Eq. 14).
     """
-    return 0.5 * LOG_2PI_E + pt.log(pt.as_tensor(sigma))
+    return 0.5 * LOG_2PI_E + pt.log(as_tensor(sigma))
 
 
 def log_prob(x, mu, sigma):
     """Log density of N(mu, sigma^2) at `x`, elementwise, in nats."""
     z = (x - mu) / sigma
-    return -0.5 * z**2 - pt.log(pt.as_tensor(sigma)) - 0.5 * (LOG_2PI_E - 1.0)
+    return -0.5 * z**2 - pt.log(as_tensor(sigma)) - 0.5 * (LOG_2PI_E - 1.0)
 
 
 def sample(mu, sigma, noise):
     """The point of N(mu, sigma^2) that standard normal `noise` stands for."""
     return mu + sigma * noise
+
+
+def perturb(mu, sigma, slope):
+    """A Gaussian step times a smooth function r(x), to first order (Eq. 61).
+
+    .. math:: N(x; \\mu, \\sigma^2) \\, r(x) \\approx N\\left(x;
+        \\mu + \\sigma^2 \\frac{\\partial \\log r}{\\partial x}\\bigg|_{x = \\mu},
+        \\sigma^2\\right)
+
+    up to a factor that does not depend on x. Exact where log r is a straight line.
+
+    Parameters
+    ----------
+    mu, sigma : array_like or symbolic
+        Mean and deviation of the step.
+    slope : array_like or symbolic
+        Derivative of log r at `mu`, of its shape.
+
+    Returns
+    -------
+    mu, sigma : symbolic
+    """
+    return mu + sigma**2 * slope, sigma
 
 
 def product(mu_1, sigma_1, mu_2, sigma_2):

@@ -8,6 +8,7 @@ import numpy as np
 import pytensor.tensor as pt
 from scipy.special import expit, logit
 
+from dpm.backend import as_tensor
 from dpm.bricks import Brick, Constant
 from dpm.checks import check_rate, check_trajectory_length
 
@@ -135,7 +136,7 @@ def beta_cumulative(beta_arr):
     -----
     Reference: ``beta_cumulative`` in ``generate_forward_diffusion_sample``.
     """
-    beta_arr = pt.as_tensor(check_rate(beta_arr, closed=True))
+    beta_arr = as_tensor(check_rate(beta_arr, closed=True))
     return -pt.expm1(pt.cumsum(pt.log1p(-beta_arr)))
 
 

@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from dpm.backend import as_tensor, precision
 from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import RBFNetwork
 from dpm.schedule import LearnedSchedule, log_snr
@@ -65,3 +66,13 @@ def test_both_modes_agree():
     assert len(jax) == 6
     for a, b in zip(jax, numba, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("number", [0.5, np.float32(0.25), np.array([0.5, 1.0]), 1])
+def test_numbers_enter_in_the_precision_in_force(number):
+    """Else 0.5, which single precision holds exactly, would be computed with in it."""
+    assert as_tensor(number).dtype == "float64"
+    with precision("float32"):
+        assert as_tensor(number).dtype == "float32"
+        symbol = pt.dscalar()
+        assert as_tensor(symbol) is symbol

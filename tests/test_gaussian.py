@@ -118,3 +118,26 @@ def test_sample_puts_noise_in_its_place():
 def test_rates_outside_the_interval_are_refused(call, bad):
     with pytest.raises(ValueError, match="outside"):
         call(bad)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 1.0])
+def test_perturb_is_exact_where_log_r_is_a_straight_line(sigma):
+    """Eq. 61 against the product on the grid, normalised."""
+    mu, slope = 0.4, -1.7
+    weights = stats.norm.pdf(X, mu, sigma) * np.exp(slope * X)
+    p = weights / integral(weights)
+    np.testing.assert_allclose(
+        density(*gaussian.perturb(mu, sigma, slope)), p, atol=1e-7
+    )
+
+
+def test_perturb_errs_less_the_narrower_the_step():
+    """For a curved log r the mean is off by a share of sigma^2 that shrinks with it."""
+    shares = []
+    for sigma in (0.4, 0.2, 0.1):
+        weights = stats.norm.pdf(X, 0.5, sigma) * np.exp(-(X**2))  # log r = -x^2
+        mean = integral(weights * X) / integral(weights)
+        approximate, _ = gaussian.perturb(0.5, sigma, -2 * 0.5)
+        shares.append(abs(float(approximate) - mean) / sigma**2)
+    assert shares[0] / shares[1] == pytest.approx(4, rel=0.3)
+    assert shares[1] / shares[2] == pytest.approx(4, rel=0.1)
