@@ -1,7 +1,10 @@
-"""The lower bound K on the log likelihood (Eq. 14), in nats per sample."""
+"""Log likelihood: its bound K, its estimate by Eq. 9; bounds on entropies. In nats."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import logsumexp
 
 from dpm import gaussian
 
@@ -35,6 +38,101 @@ def lower_bound(kl, beta_arr, beta_cumulative, n_dim: int, n_terms=None):
     H_start = n_dim * gaussian.entropy(pt.sqrt(beta_arr[0]))
     H_prior = n_dim * 0.5 * gaussian.LOG_2PI_E
     return -total + H_end - H_start - H_prior
+
+
+def log_weight(log_p_end, log_p_steps, log_q_steps):
+    """Logarithm of what Eq. 9 averages over forward trajectories.
+
+    .. math:: \\log p(x^{(T)}) + \\sum_{t=1}^T \\left[\\log p(x^{(t-1)}|x^{(t)})
+        - \\log q(x^{(t)}|x^{(t-1)})\\right]
+
+    Parameters
+    ----------
+    log_p_end : array_like or symbolic, shape (...)
+        log p(x^(T)) of each trajectory.
+    log_p_steps, log_q_steps : array_like or symbolic, shape (T, ...)
+        Log probabilities of the steps back and forth, summed over a sample's
+        dimensions.
+
+    Returns
+    -------
+    array or symbolic, shape (...)
+    """
+    return log_p_end + (log_p_steps - log_q_steps).sum(axis=0)
+
+
+class Estimate(NamedTuple):
+    """log p(x^0) as estimated by Eq. 9.
+
+    Attributes
+    ----------
+    log_p : ndarray
+        Nats. Below the truth on average (Jensen), by about half its variance.
+    standard_error : ndarray
+        Of `log_p`, from the spread of the weights; NaN from one trajectory.
+    effective_sample_size : ndarray
+        How many equal weights would be worth as much as these; 1 where one trajectory
+        outweighs all others, and then the standard error is not to be trusted.
+    """
+
+    log_p: np.ndarray
+    standard_error: np.ndarray
+    effective_sample_size: np.ndarray
+
+
+def log_likelihood_estimate(log_weights) -> Estimate:
+    """Eq. 9: p(x^0) as the mean weight of forward trajectories that start there.
+
+    Parameters
+    ----------
+    log_weights : array_like, shape (n, ...)
+        `log_weight` of n trajectories drawn from q(x^(1..T) | x^0).
+
+    Raises
+    ------
+    ValueError
+        Without a trajectory, or where a weight is NaN.
+    """
+    log_weights = np.asarray(log_weights, dtype=float)
+    if log_weights.ndim == 0 or len(log_weights) < 1:
+        raise ValueError(
+            f"log_weights has shape {log_weights.shape}: at least one trajectory is "
+            "needed, one a row"
+        )
+    if np.isnan(log_weights).any():
+        raise ValueError(
+            "log_weights holds NaN: a step's log probability is not defined"
+        )
+    n = len(log_weights)
+    log_mean = logsumexp(log_weights, axis=0) - np.log(n)
+    log_mean_square = logsumexp(2 * log_weights, axis=0) - np.log(n)
+    ratio = np.exp(log_mean_square - 2 * log_mean)  # E[w^2] / E[w]^2, at least 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(np.maximum(ratio - 1, 0.0) / (n - 1))
+    return Estimate(log_mean, error, n / ratio)
+
+
+def entropy_bounds(H_step, H_before, H_after):
+    """Bounds on the entropy of one reverse step, H_q(X^(t-1) | X^(t)) (Eq. 24).
+
+    .. math:: H_q(X^{(t)}|X^{(t-1)}) + H_q(X^{(t-1)}|X^{(0)}) - H_q(X^{(t)}|X^{(0)})
+        \\le H_q(X^{(t-1)}|X^{(t)}) \\le H_q(X^{(t)}|X^{(t-1)})
+
+    All three come from the forward trajectory alone, given the data. The lower bound
+    always holds. The upper one needs that H_q(X^(t)) does not fall with t. That is so
+    where pi has the greatest entropy of all that the data can turn into: for Gaussian
+    data of unit variance, and for bits of the mean activity of pi.
+
+    Parameters
+    ----------
+    H_step, H_before, H_after : array_like or symbolic
+        H_q(X^(t) | X^(t-1)), H_q(X^(t-1) | X^(0)), H_q(X^(t) | X^(0)).
+
+    Returns
+    -------
+    lower, upper
+    """
+    return H_step + H_before - H_after, H_step
 
 
 def null_log_likelihood(n_dim: int) -> float:
