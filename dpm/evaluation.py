@@ -68,7 +68,7 @@ IMAGE_BATCH = 500
 
 
 def compile_estimate(model, batch_size: int):
-    """Compile f(X, noise, t, uniform): the KL term at t of each image, in nats."""
+    """Compile f(X, noise, t, uniform): of each image the KL term at t, and K, nats."""
     X = pt.tensor("X", shape=(batch_size, model.n_dim), dtype=model.dtype)
     shape = (batch_size, *model.sample_shape)
     noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
@@ -145,7 +145,7 @@ def evaluate(model, dataset, n_draws: int = 2, seed: int = 0) -> dict:
         ``K``, ``L_null``, ``K - L_null`` and, where the data's density is known,
         ``L`` and ``L - K``, each a dict of ``value``, ``standard_error`` and
         ``unit``; and ``kl_per_step``, the terms t = 2..T of Eq. 14, in bits (of images:
-        as estimated, NaN where no draw fell).
+        as estimated, None where no draw fell).
     """
     if dataset.image_shape is not None:
         if model.sample_shape != dataset.image_shape:
@@ -154,7 +154,8 @@ def evaluate(model, dataset, n_draws: int = 2, seed: int = 0) -> dict:
                 f"height, width), but {dataset.name} has {dataset.image_shape}"
             )
         K, t, KL = estimate_bound(model, dataset.X_test, n_draws, seed)
-        kl = [KL[t == k].mean() for k in range(1, model.trajectory_length)]
+        steps = range(1, model.trajectory_length)
+        kl = [KL[t == k].mean() if (t == k).any() else np.nan for k in steps]
         per = model.spatial_width**2  # images are counted per pixel
     else:
         K, kl = bound_per_sample(model, dataset.X_test, n_draws, seed)
@@ -170,5 +171,5 @@ def evaluate(model, dataset, n_draws: int = 2, seed: int = 0) -> dict:
     for name, values in rows.items():
         value, error = mean_and_error(values)
         report[name] = {"value": value, "standard_error": error, "unit": unit}
-    report["kl_per_step"] = to_bits(kl).tolist()
+    report["kl_per_step"] = [None if np.isnan(k) else k for k in to_bits(kl).tolist()]
     return report

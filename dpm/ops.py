@@ -24,7 +24,8 @@ def conv2d(X, W, border_mode="same", layout="NCHW", filter_flip=True):
 
     .. math:: Y_{n,o,y,x} = \\sum_{c,i,j} W_{o,c,i,j} X_{n,c,y+p-i,x+p-j}
 
-    with p = 0 for 'full' and p = (k-1)/2 for 'same', and X zero outside its frame.
+    with p = 0 for 'full', (k-1)/2 for 'same' and k-1 for 'valid', and X zero outside
+    its frame.
 
     Parameters
     ----------
@@ -145,10 +146,7 @@ class Correlate(_Sliding):
         (X, K), (g,) = inputs, cotangents
         g_X = self._spread(g, K, K.type.shape)
         g_K = CorrelateWeights(self.pad)(X, g)
-        return [
-            pt.specify_shape(g_X, X.type.shape),
-            pt.specify_shape(g_K, K.type.shape),
-        ]
+        return [_like(g_X, X), _like(g_K, K)]
 
     def perform(self, node, inputs, output_storage):
         X, K = inputs
@@ -176,10 +174,7 @@ class CorrelateWeights(_Sliding):
         (X, G), (V,) = inputs, cotangents
         g_X = self._spread(G, V, outputs[0].type.shape)
         g_G = Correlate(self.pad)(X, V)
-        return [
-            pt.specify_shape(g_X, X.type.shape),
-            pt.specify_shape(g_G, G.type.shape),
-        ]
+        return [_like(g_X, X), _like(g_G, G)]
 
     def perform(self, node, inputs, output_storage):
         X, G = inputs

@@ -160,8 +160,6 @@ class SwissRollRecipe(BaseRecipe):
         return -cost / np.log(2)
 
 
-Recipe = SwissRollRecipe
-
 RECIPES = {
     "paper": SwissRollRecipe(),
     "wide": SwissRollRecipe(

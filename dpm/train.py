@@ -71,10 +71,12 @@ def versions() -> dict:
     return found
 
 
-def check_writable(path) -> Path:
-    """Prove that a folder can be written to, or raise ValueError."""
+def check_writable(path, make: bool = False) -> Path:
+    """Prove that a folder, made where `make` says so, can be written to."""
     path = Path(path)
     try:
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -84,18 +86,6 @@ def check_writable(path) -> Path:
             "another --output-dir"
         ) from None
     return path
-
-
-def prepare_folder(path) -> Path:
-    """Make the folder of a run and prove that it can be written to."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"output folder {path} cannot be written to ({error.strerror}): choose "
-            "another --output-dir"
-        ) from None
-    return check_writable(path)
 
 
 def check_output_dir(path) -> Path:
@@ -182,7 +172,7 @@ def train(
     """
     saved = None
     if output_dir is not None:
-        path = prepare_folder(output_dir) / checkpoint.FILE_NAME
+        path = check_writable(output_dir, make=True) / checkpoint.FILE_NAME
         if path.exists() and not resume:
             raise ValueError(
                 f"{output_dir} already holds a run: add --resume_file {output_dir} to "

@@ -1,5 +1,7 @@
 """The model of images against loops that spell out its equations."""
 
+import json
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -287,6 +289,9 @@ def test_divergences_are_reported_at_their_own_steps():
         "", X, X, np.zeros(1), 1.0, "pixel", image_shape=model.sample_shape
     )
     report = evaluation.evaluate(model, data)
+    data.X_test = X[:1]  # two draws of five steps: some steps are not met
+    few = evaluation.evaluate(model, data)["kl_per_step"]
+    assert 3 <= few.count(None) <= 4 and json.dumps(few, allow_nan=False)
     rng = np.random.default_rng(9)
     for k in range(1, model.trajectory_length):
         KL = model.get_KL(constant(X[:500]), *draws(model, X[:500], k, rng)).eval()

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from dpm import checkpoint, evaluation, train
-from dpm.recipes import INITIALIZE, NOISE, SHUFFLE, TIME, Recipe
+from dpm.recipes import INITIALIZE, NOISE, SHUFFLE, TIME, SwissRollRecipe
 
-SMALL = Recipe(
+SMALL = SwissRollRecipe(
     trajectory_length=5, n_hidden=3, batch_size=8, n_steps=40, learning_rate=1e-2
 )
 OPTIONS = (  # random time steps too, so that their draws are seen to resume
@@ -72,7 +72,7 @@ def test_random_time_steps_are_all_the_learned_ones():
 
 
 def test_training_raises_K():
-    recipe = dataclasses.replace(Recipe(), n_steps=1000)
+    recipe = dataclasses.replace(SwissRollRecipe(), n_steps=1000)
     data = recipe.load_data()
     model = recipe.build_model()
     model.initialize(np.random.default_rng(0))
