@@ -10,7 +10,7 @@ independent.
 import pytensor.tensor as pt
 
 from dpm.backend import as_tensor
-from dpm.checks import check_rate
+from dpm.checks import check_broadcast, check_rate
 
 
 def forward_kernel(x_prev, beta, rho=0.5):
@@ -34,6 +34,7 @@ def forward_kernel(x_prev, beta, rho=0.5):
         Rate of each bit after the step.
     """
     beta = as_tensor(check_rate(beta, closed=True))
+    check_broadcast(x_prev=x_prev, beta=beta)
     return as_tensor(x_prev) * (1.0 - beta) + check_rate(rho, "rho") * beta
 
 
@@ -81,6 +82,12 @@ def posterior(x0, x_t, beta, beta_cumulative_prior_step, rho=0.5):
     symbolic
         Rate of each bit.
     """
+    check_broadcast(
+        x0=x0,
+        x_t=x_t,
+        beta=beta,
+        beta_cumulative_prior_step=beta_cumulative_prior_step,
+    )
     prior = marginal(x0, beta_cumulative_prior_step, rho)
     return product(prior, _likelihood_rate(x_t, beta, rho))
 
@@ -98,6 +105,7 @@ def kl(rate_q, rate_p):
 
     Infinite where q allows a value that p rules out.
     """
+    check_broadcast(rate_q=rate_q, rate_p=rate_p)
     a, b = as_tensor(rate_q), as_tensor(rate_p)
     return _x_log(a, a / b) + _x_log(1.0 - a, (1.0 - a) / (1.0 - b))
 
@@ -122,16 +130,53 @@ def product(rate_1, rate_2):
     With c a reverse step and d = r(x = 1), r normalised over the two values of the bit,
     this is the perturbed reverse kernel of Table App.1.
     """
+    check_broadcast(rate_1=rate_1, rate_2=rate_2)
     c, d = as_tensor(rate_1), as_tensor(rate_2)
     return c * d / (c * d + (1.0 - c) * (1.0 - d))
 
 
 def log_prob(x, rate):
     """Log probability of bit `x` under B(rate), elementwise, in nats."""
+    check_broadcast(x=x, rate=rate)
     rate = as_tensor(rate)
     return pt.log(pt.switch(pt.gt(x, 0.5), rate, 1.0 - rate))
 
 
 def sample(rate, noise):
     """The bit of B(rate) that uniform `noise` in (0, 1) stands for."""
+    check_broadcast(rate=rate, noise=noise)
     return pt.lt(noise, rate).astype("int8")
+
+
+def noise(rng, shape):
+    """The draws that `sample` takes, from a NumPy generator."""
+    return rng.random(size=shape)
+
+
+def perturb(rate, slope):
+    """A reverse step times a smooth function r(x) (Table App.1).
+
+    .. math:: B(x_i; c_i) \\, r(x) \\approx B\\left(x_i;
+        \\frac{c_i d_i}{c_i d_i + (1 - c_i)(1 - d_i)}\\right), \\qquad
+        d_i = \\mathrm{sigmoid}\\left(\\frac{\\partial \\log r}{\\partial x_i}
+        \\bigg|_{x = c}\\right)
+
+    d is r at x_i = 1, normalised over the two values of bit i, the other bits standing
+    at their rates. Exact where log r is a sum of one term a bit; the counterpart of
+    `dpm.gaussian.perturb`.
+
+    Parameters
+    ----------
+    rate : array_like or symbolic
+        c, the rates of the step.
+    slope : array_like or symbolic
+        Derivative of log r at x = c, of its shape; for one bit,
+        log r(1) - log r(0).
+
+    Returns
+    -------
+    symbolic
+        Rate of each bit.
+    """
+    check_broadcast(rate=rate, slope=slope)
+    return product(rate, pt.sigmoid(as_tensor(slope)))

@@ -6,11 +6,87 @@ import numpy as np
 import pytensor.tensor as pt
 from scipy.special import logsumexp
 
-from dpm import gaussian
+from dpm import binomial, gaussian
+from dpm.backend import as_tensor
+from dpm.checks import check_rate, check_trajectory_length
 
 
-def lower_bound(kl, beta_arr, beta_cumulative, n_dim: int, n_terms=None):
-    """K of Eq. 14 for Gaussian diffusion, in nats.
+class Entropies(NamedTuple):
+    """Entropies of the forward trajectory and of pi, in nats per sample.
+
+    Attributes
+    ----------
+    step : symbolic, shape (T,)
+        H_q(X^t | X^(t-1)), t = 1..T.
+    given_data : symbolic, shape (T,)
+        H_q(X^t | X^0), t = 1..T.
+    prior : symbolic scalar or float
+        H_p(X^T), the entropy of pi.
+    """
+
+    step: object
+    given_data: object
+    prior: object
+
+
+def gaussian_entropies(beta_arr, beta_cumulative, n_dim: int) -> Entropies:
+    """Entropies of a Gaussian trajectory; they do not depend on the data.
+
+    Parameters
+    ----------
+    beta_arr, beta_cumulative : array_like or symbolic, shape (T,)
+    n_dim : int
+        Dimensions of a sample.
+    """
+    step, given_data = (
+        n_dim * gaussian.entropy(pt.sqrt(as_tensor(b)))
+        for b in (_rates(beta_arr, "beta"), _rates(beta_cumulative, "beta_cumulative"))
+    )
+    return Entropies(step, given_data, n_dim * 0.5 * gaussian.LOG_2PI_E)
+
+
+def binomial_entropies(X, beta_arr, beta_cumulative, rho=0.5) -> Entropies:
+    """Entropies of a binomial trajectory that starts at the data X.
+
+    A bit is an independent coin once the state it comes from is known. Its entropy
+    depends on whether that state was 0 or 1, so it is averaged over the data.
+
+    Parameters
+    ----------
+    X : array_like or symbolic, shape (batch, n_dim)
+        Bits of the data, over which the averages are taken.
+    beta_arr, beta_cumulative : array_like or symbolic, shape (T,)
+    rho : float
+        Rate of pi.
+    """
+    beta_arr = as_tensor(_rates(beta_arr, "beta", closed=True))
+    total = as_tensor(_rates(beta_cumulative, "beta_cumulative", closed=True))
+    active = as_tensor(X).mean(axis=0)  # (n_dim,): share of ones
+    before = pt.concatenate([[0.0], total[:-1]])  # drawn anew before the step
+    active_before = active * (1.0 - before)[:, None] + rho * before[:, None]
+
+    def expected(rate_of, share_of_ones):
+        """Entropy of all bits when that share of them comes from a 1."""
+        from_zero, from_one = (binomial.entropy(rate_of(x)) for x in (0.0, 1.0))
+        mean = share_of_ones * from_one[:, None]
+        return (mean + (1.0 - share_of_ones) * from_zero[:, None]).sum(axis=-1)
+
+    return Entropies(
+        expected(lambda x: binomial.forward_kernel(x, beta_arr, rho), active_before),
+        expected(lambda x: binomial.marginal(x, total, rho), active),
+        active.shape[0] * binomial.entropy(rho),
+    )
+
+
+def _rates(value, name, closed=False):
+    """`check_rate` for a whole trajectory of at least two steps."""
+    if not hasattr(value, "owner"):
+        check_trajectory_length(np.size(value))
+    return check_rate(value, name, closed)
+
+
+def lower_bound(kl, entropies: Entropies, n_terms=None):
+    """K of Eq. 14, in nats.
 
     .. math:: K = -\\sum_{t=2}^T E[D_{KL}(q(x^{(t-1)}|x^{(t)},x^{(0)}) ||
         p(x^{(t-1)}|x^{(t)}))] + H_q(X^{(T)}|X^{(0)}) - H_q(X^{(1)}|X^{(0)})
@@ -21,9 +97,8 @@ def lower_bound(kl, beta_arr, beta_cumulative, n_dim: int, n_terms=None):
     kl : symbolic, shape (n_t, ...)
         Divergences in nats, one row for each time step visited, already summed over
         the dimensions of a sample.
-    beta_arr, beta_cumulative : symbolic, shape (T,)
-    n_dim : int
-        Dimensions of a sample.
+    entropies : Entropies
+        From `gaussian_entropies` or `binomial_entropies`.
     n_terms : int, optional
         How many terms the sum of Eq. 14 has. Left out, the rows of `kl` are taken to
         be all of them and K is exact over t. Given (T-1), the rows are taken for
@@ -34,10 +109,8 @@ def lower_bound(kl, beta_arr, beta_cumulative, n_dim: int, n_terms=None):
     symbolic, shape of one row of `kl`
     """
     total = kl.sum(axis=0) if n_terms is None else kl.mean(axis=0) * n_terms
-    H_end = n_dim * gaussian.entropy(pt.sqrt(beta_cumulative[-1]))
-    H_start = n_dim * gaussian.entropy(pt.sqrt(beta_arr[0]))
-    H_prior = n_dim * 0.5 * gaussian.LOG_2PI_E
-    return -total + H_end - H_start - H_prior
+    H = entropies
+    return -total + H.given_data[-1] - H.given_data[0] - H.prior
 
 
 def log_weight(log_p_end, log_p_steps, log_q_steps):
@@ -133,6 +206,20 @@ def entropy_bounds(H_step, H_before, H_after):
     lower, upper
     """
     return H_step + H_before - H_after, H_step
+
+
+def trajectory_entropy_bounds(entropies: Entropies):
+    """Eq. 24 for every learned step, t = 2..T.
+
+    Their sums over t bound the entropy of the whole way back,
+    H_q(X^(1..T-1) | X^T): the reverse chain is Markov, so its entropies add up.
+
+    Returns
+    -------
+    lower, upper : symbolic, shape (T-1,)
+    """
+    H = entropies
+    return entropy_bounds(H.step[1:], H.given_data[:-1], H.given_data[1:])
 
 
 def null_log_likelihood(n_dim: int) -> float:

@@ -41,6 +41,29 @@ def check_rate(value, name: str = "beta", closed: bool = False):
     return value
 
 
+def check_broadcast(**arguments) -> None:
+    """Raise ValueError, by name, where arguments have shapes that do not broadcast.
+
+    Of a symbolic variable only what is known of its shape is looked at.
+    """
+    shapes = {name: _known_shape(value) for name, value in arguments.items()}
+    try:
+        np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(
+            f"these shapes do not broadcast against each other: {listed}; make every "
+            "axis, counted from the last, equal or 1"
+        ) from None
+
+
+def _known_shape(value) -> tuple:
+    """Shape of an array or a symbolic variable, with 1 where it is not known yet."""
+    if hasattr(value, "owner"):
+        return tuple(1 if n is None else n for n in value.type.shape)
+    return np.shape(value)
+
+
 def check_choice(value, choices, name: str):
     """Return `value`, or raise ValueError that lists the choices."""
     if value not in choices:

@@ -10,7 +10,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from dpm.backend import as_tensor
-from dpm.checks import check_rate
+from dpm.checks import check_broadcast, check_rate
 
 LOG_2PI_E = float(1.0 + np.log(2.0 * np.pi))
 
@@ -34,6 +34,7 @@ def forward_kernel(x_prev, beta):
         Mean (shape of the broadcast) and standard deviation (shape of `beta`).
     """
     beta = as_tensor(check_rate(beta))
+    check_broadcast(x_prev=x_prev, beta=beta)
     return as_tensor(x_prev) * pt.sqrt(1.0 - beta), pt.sqrt(beta)
 
 
@@ -82,6 +83,7 @@ def posterior(x0, x_t, beta, beta_cumulative_prior_step):
     """
     beta = as_tensor(check_rate(beta))
     c = check_rate(beta_cumulative_prior_step, "beta_cumulative_prior_step")
+    check_broadcast(x0=x0, x_t=x_t, beta=beta, beta_cumulative_prior_step=c)
     x0, x_t, c = as_tensor(x0), as_tensor(x_t), as_tensor(c)
     total = beta + (1.0 - beta) * c  # the noise variance after step t
     mu = (pt.sqrt(1.0 - c) * beta * x0 + pt.sqrt(1.0 - beta) * c * x_t) / total
@@ -94,6 +96,7 @@ def kl(mu_q, sigma_q, mu_p, sigma_p):
     .. math:: D_{KL}(q || p) = \\log\\frac{\\sigma_p}{\\sigma_q}
         + \\frac{\\sigma_q^2 + (\\mu_q - \\mu_p)^2}{2 \\sigma_p^2} - \\frac12
     """
+    check_broadcast(mu_q=mu_q, sigma_q=sigma_q, mu_p=mu_p, sigma_p=sigma_p)
     sigma_q, sigma_p = as_tensor(sigma_q), as_tensor(sigma_p)
     scaled = (sigma_q**2 + (mu_q - mu_p) ** 2) / (2.0 * sigma_p**2)
     return pt.log(sigma_p) - pt.log(sigma_q) + scaled - 0.5
@@ -110,13 +113,20 @@ def entropy(sigma):
 
 def log_prob(x, mu, sigma):
     """Log density of N(mu, sigma^2) at `x`, elementwise, in nats."""
+    check_broadcast(x=x, mu=mu, sigma=sigma)
     z = (x - mu) / sigma
     return -0.5 * z**2 - pt.log(as_tensor(sigma)) - 0.5 * (LOG_2PI_E - 1.0)
 
 
 def sample(mu, sigma, noise):
     """The point of N(mu, sigma^2) that standard normal `noise` stands for."""
+    check_broadcast(mu=mu, sigma=sigma, noise=noise)
     return mu + sigma * noise
+
+
+def noise(rng, shape):
+    """The draws that `sample` takes, from a NumPy generator."""
+    return rng.standard_normal(size=shape)
 
 
 def perturb(mu, sigma, slope):
@@ -139,6 +149,7 @@ def perturb(mu, sigma, slope):
     -------
     mu, sigma : symbolic
     """
+    check_broadcast(mu=mu, sigma=sigma, slope=slope)
     return mu + sigma**2 * slope, sigma
 
 
@@ -155,6 +166,7 @@ def product(mu_1, sigma_1, mu_2, sigma_2):
     -----
     Reference: the denoising branch of ``diffusion_step`` in ``sampler.py``.
     """
+    check_broadcast(mu_1=mu_1, sigma_1=sigma_1, mu_2=mu_2, sigma_2=sigma_2)
     sigma = (sigma_1**-2 + sigma_2**-2) ** -0.5
     mu = mu_1 * (sigma / sigma_1) ** 2 + mu_2 * (sigma / sigma_2) ** 2
     return mu, sigma

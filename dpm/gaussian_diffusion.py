@@ -116,6 +116,13 @@ class GaussianDiffusion(Brick):
         mu, sigma = self.get_mu_sigma(X_noisy[None], t[None])
         return mu[0], sigma[0]
 
+    kernels = gaussian  # the family of its steps
+    prior = (0.0, 1.0)  # mean and deviation of pi
+
+    def first_step(self, X):
+        """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
+        return gaussian.forward_kernel(X, self.beta_arr[0])
+
     def get_KL(self, X_noiseless, noise, t=None):
         """The divergences inside Eq. 14, in nats per sample, shape (n_t, batch)."""
         X_noisy, mu_q, sigma_q = self.generate_forward_diffusion_sample(
@@ -135,9 +142,10 @@ class GaussianDiffusion(Brick):
 
     def _bound(self, KL, n_terms=None):
         """`bound.lower_bound` with this model's entropies."""
-        return bound.lower_bound(
-            KL, self.beta_arr, self.beta_cumulative, self.n_dim, n_terms
+        entropies = bound.gaussian_entropies(
+            self.beta_arr, self.beta_cumulative, self.n_dim
         )
+        return bound.lower_bound(KL, entropies, n_terms)
 
     def cost(self, X_noiseless, noise, t=None):
         """What training lowers: minus K, averaged over the batch, in nats."""
