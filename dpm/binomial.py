@@ -131,8 +131,17 @@ def product(rate_1, rate_2):
     this is the perturbed reverse kernel of Table App.1.
     """
     check_broadcast(rate_1=rate_1, rate_2=rate_2)
-    c, d = as_tensor(rate_1), as_tensor(rate_2)
-    return c * d / (c * d + (1.0 - c) * (1.0 - d))
+    both = rate_1 * rate_2
+    return both / (both + (1.0 - rate_1) * (1.0 - rate_2))
+
+
+def power(rate, exponent):
+    """Rate of a distribution over one bit, raised to a power and normalised.
+
+    With the exponent (T-t)/T this is the factor r of Section 2.5.4 that fades with t.
+    """
+    one, zero = rate**exponent, (1.0 - rate) ** exponent
+    return one / (one + zero)
 
 
 def log_prob(x, rate):
@@ -145,7 +154,7 @@ def log_prob(x, rate):
 def sample(rate, noise):
     """The bit of B(rate) that uniform `noise` in (0, 1) stands for."""
     check_broadcast(rate=rate, noise=noise)
-    return pt.lt(noise, rate).astype("int8")
+    return (noise < rate).astype("int8")
 
 
 def noise(rng, shape):

@@ -31,6 +31,15 @@ def compiled_step_density():
 
 
 @cache
+def compiled_flip_density():
+    """Compile log q(x^t | x^(t-1)) of a binomial step, for every pair of strings."""
+    states, beta, rho = pt.dmatrix("states"), pt.dscalar("beta"), pt.dscalar("rho")
+    rate = binomial.forward_kernel(states, beta, rho)  # (2^n, n)
+    log_prob = binomial.log_prob(states[:, None, :], rate).sum(axis=-1)
+    return pytensor.function([states, beta, rho], log_prob)
+
+
+@cache
 def compiled_density():
     """Compile log N(x; mu, sigma^2) for every pair of a point and a (mu, sigma)."""
     x, mu, sigma = pt.dvector("x"), pt.dvector("mu"), pt.dvector("sigma")
@@ -71,8 +80,9 @@ def gaussian_kernel(grid, beta: float) -> np.ndarray:
 
 def binomial_kernel(states, beta: float, rho: float = 0.5) -> np.ndarray:
     """Forward kernel between bit strings, (2^n, 2^n), columns summing to one."""
-    rate = binomial.forward_kernel(states, beta, rho)  # (2^n, n)
-    return np.exp(binomial.log_prob(states[:, None, :], rate).sum(axis=-1).eval())
+    check_rate(beta, closed=True)
+    check_rate(rho, "rho")
+    return np.exp(compiled_flip_density()(states, beta, rho))
 
 
 def reverse_kernel(kernel, q_prev) -> np.ndarray:

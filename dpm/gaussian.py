@@ -170,3 +170,12 @@ def product(mu_1, sigma_1, mu_2, sigma_2):
     sigma = (sigma_1**-2 + sigma_2**-2) ** -0.5
     mu = mu_1 * (sigma / sigma_1) ** 2 + mu_2 * (sigma / sigma_2) ** 2
     return mu, sigma
+
+
+def power(mu, sigma, exponent):
+    """Mean and deviation of a Gaussian raised to a power, normalised.
+
+    With the exponent (T-t)/T this is the factor r of Section 2.5.4 that fades with t.
+    Exponents must be positive.
+    """
+    return mu, sigma / exponent**0.5

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytensor.tensor as pt
 import pytest
 
 from dpm import binomial, schedule
@@ -81,7 +82,9 @@ def test_posterior_is_bayes_rule(beta, before, rho):
 @pytest.mark.parametrize("c, d", [(0.3, 0.5), (0.2, 0.9), (0.99, 0.01)])
 def test_product_is_the_normalised_product(c, d):
     weights = [(1 - c) * (1 - d), c * d]
-    assert number(binomial.product(c, d)) == pytest.approx(weights[1] / sum(weights))
+    expected = pytest.approx(weights[1] / sum(weights))
+    assert binomial.product(c, d) == expected
+    assert number(binomial.product(pt.as_tensor(c), d)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,189 @@
+"""Models of data that we know: their reverse steps are computed, not learned.
+
+With them a chapter or a test can ask what a perfectly trained model would do. They have
+what `dpm.sampler` asks of a model: ``kernels``, ``prior``, ``reverse_step`` and
+``first_step``.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+from scipy.special import logsumexp
+
+from dpm import binomial, exact, gaussian
+from dpm.checks import check_broadcast, check_positive, check_rate
+from dpm.schedule import FixedSchedule, beta_cumulative
+
+
+class KnownMixture:
+    """Gaussian diffusion of data that are a mixture of round Gaussians.
+
+    Every q(x^t) is a mixture too, so mean and variance of q(x^(t-1) | x^t) have a
+    closed form. They are what a Gaussian reverse kernel can get right; the rest, when
+    beta is not small, it cannot.
+
+    Parameters
+    ----------
+    beta : array_like, shape (T,)
+    means : array_like, shape (n_components, n_dim)
+    sigma : float
+        Standard deviation of each component, along each axis.
+    weights : array_like, shape (n_components,), optional
+        Equal where left out.
+    """
+
+    kernels = gaussian
+    prior = (0.0, 1.0)
+    dtype = "float64"
+
+    def __init__(self, beta, means, sigma: float, weights=None):
+        check_positive(sigma, "sigma")
+        schedule = FixedSchedule(beta)
+        self.trajectory_length = schedule.trajectory_length
+        self.beta_arr = schedule.beta_arr
+        self.means = np.atleast_2d(np.asarray(means, dtype=float))
+        n = len(self.means)
+        weights = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
+        if weights.shape != (n,) or not (weights > 0).all():
+            raise ValueError(
+                f"weights of shape {weights.shape} for {n} components: give one "
+                "positive number a component"
+            )
+        self.weights = weights / weights.sum()
+        self.sigma = float(sigma)
+        self.sample_shape = self.means.shape[1:]
+        total = np.asarray(beta_cumulative(np.asarray(beta, dtype=float)).eval())
+        self._total = pt.as_tensor(np.concatenate([[0.0], total]))  # (T+1,), by time
+
+    def _components(self, t):
+        """Means (n_components, n_dim) and variance of the components of q(x^t)."""
+        total = self._total[t]
+        mu, _ = gaussian.forward_kernel(self.means, total)
+        return mu, self.sigma**2 * (1.0 - total) + total
+
+    def _responsibilities(self, X, t):
+        """Probability of each component given x^t, (n_samples, n_components)."""
+        mu, variance = self._components(t)
+        log_p = gaussian.log_prob(X[:, None, :], mu, pt.sqrt(variance)).sum(axis=-1)
+        return pt.special.softmax(log_p + np.log(self.weights), axis=1)
+
+    def reverse_step(self, X, t):
+        """Mean and deviation of q(x^(t) | x^(t+1)) at X, for the time index t >= 1.
+
+        Index t is the paper's step t+1. The deviation is that of each coordinate.
+        """
+        beta = self.beta_arr[t]
+        mu, variance = self._components(t)
+        back = X / pt.sqrt(1.0 - beta), pt.sqrt(beta / (1.0 - beta))
+        mean, deviation = gaussian.product(
+            mu[None], pt.sqrt(variance), back[0][:, None, :], back[1]
+        )  # of each component: (n_samples, n_components, n_dim)
+        share = self._responsibilities(X, t + 1)[:, :, None]
+        mu = (share * mean).sum(axis=1)
+        spread = (share * (mean - mu[:, None]) ** 2).sum(axis=1)
+        return mu, pt.sqrt(deviation**2 + spread)
+
+    def first_step(self, X):
+        """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
+        return gaussian.forward_kernel(X, self.beta_arr[0])
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Data, shape (n, n_dim)."""
+        which = rng.choice(len(self.weights), size=n, p=self.weights)
+        return self.means[which] + self.sigma * rng.standard_normal(
+            (n, *self.sample_shape)
+        )
+
+    def log_expected(self, y, sigma_r):
+        """The r that makes the perturbed trajectory exact, for a Gaussian r(x^0).
+
+        Parameters
+        ----------
+        y, sigma_r : array_like, shape (n_dim,) or scalar
+            r(x^0) = N(x^0; y, sigma_r^2); a deviation of infinity says nothing about
+            that coordinate.
+
+        Returns
+        -------
+        callable
+            For the `log_r` of `dpm.sampler`: the logarithm of E[r(x^0) | x^t].
+        """
+        y, sigma_r = np.broadcast_arrays(y, np.asarray(sigma_r, dtype=float))
+        y, sigma_r = (np.broadcast_to(v, self.sample_shape) for v in (y, sigma_r))
+        told = np.isfinite(sigma_r)
+
+        def log_r(X, t):
+            total = self._total[t]
+            mu, variance = self._components(t)
+            gain = self.sigma**2 * pt.sqrt(1.0 - total) / variance
+            mean = self.means + gain * (
+                X[:, None, :] - mu
+            )  # of x^0 given x^t, component
+            left = self.sigma**2 * total / variance
+            spread = pt.sqrt(left + sigma_r[told] ** 2)
+            log_p = gaussian.log_prob(y[told], mean[:, :, told], spread).sum(axis=-1)
+            share = self._responsibilities(X, t)
+            return pt.logsumexp(pt.log(share) + log_p, axis=1)
+
+        return log_r
+
+    def posterior_moments(self, y, sigma_r):
+        """Exact mean and covariance of p(x^0) r(x^0), r = N(x^0; y, sigma_r^2).
+
+        Returns
+        -------
+        mean, covariance : ndarray, shapes (n_dim,) and (n_dim, n_dim)
+        """
+        check_broadcast(y=y, sigma_r=sigma_r, sample=np.empty(self.sample_shape))
+        precision = (
+            1 / self.sigma**2 + np.broadcast_to(sigma_r, self.sample_shape) ** -2.0
+        )
+        shift = y * np.asarray(sigma_r, dtype=float) ** -2.0
+        mean = (self.means / self.sigma**2 + shift) / precision
+        told = np.isfinite(np.broadcast_to(sigma_r, self.sample_shape))
+        variance = self.sigma**2 + np.asarray(sigma_r, dtype=float) ** 2
+        misfit = np.where(told, (y - self.means) ** 2 / variance, 0.0).sum(axis=1)
+        log_share = np.log(self.weights) - misfit / 2
+        share = np.exp(log_share - logsumexp(log_share))
+        total = share @ mean
+        centred = mean - total
+        covariance = (share[:, None] * centred).T @ centred + np.diag(1 / precision)
+        return total, covariance
+
+
+class KnownBits:
+    """Binomial diffusion of bit strings whose distribution we know.
+
+    Parameters
+    ----------
+    beta : array_like, shape (T,)
+    q0 : array_like, shape (2^n,)
+        Distribution over `dpm.exact.bit_strings`.
+    rho : float
+        Rate of pi.
+    """
+
+    kernels = binomial
+    dtype = "float64"
+
+    def __init__(self, beta, q0, rho: float = 0.5):
+        beta = np.asarray(check_rate(beta, closed=True), dtype=float)
+        self.world = exact.bits_world(q0, beta, rho)
+        self.trajectory_length = self.world.T
+        self.prior = (rho,)
+        states = exact.bit_strings(int(np.log2(len(q0))))
+        self.sample_shape = states.shape[1:]
+        self._beta_1, self._rho = float(beta[0]), rho
+        self._place = 2.0 ** np.arange(states.shape[1])[::-1]
+        perfect = exact.World(q0, self.world.forward, self.world.pi)
+        self._rates = pt.as_tensor(
+            np.stack([kernel.T @ states for kernel in perfect.reverse])
+        )  # (T, 2^n, n): P(bit of x^(t) is 1) for each x^(t+1)
+
+    def reverse_step(self, X, t):
+        """Rates of q(x^(t) | x^(t+1)) at X, for the time index t >= 1."""
+        number = (X * self._place).sum(axis=-1).astype("int64")
+        return self._rates[t][number]
+
+    def first_step(self, X):
+        """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
+        return binomial.forward_kernel(X, self._beta_1, self._rho)
