@@ -194,8 +194,12 @@ class World:
                 f"{name} has shape {p.shape}, but the forward kernels "
                 f"{self.forward.shape}: give one probability a state"
             )
-        if (p < 0).any() or not np.isclose(p.sum(), 1.0):
-            raise ValueError(f"{name} sums to {p.sum():g}: it must be a distribution")
+        if not (p >= 0).all():
+            raise ValueError(
+                f"{name} holds {p.min():g}: probabilities are not negative"
+            )
+        if not np.isclose(p.sum(), 1.0):
+            raise ValueError(f"{name} sums to {p.sum():g}: divide it by its sum")
         return p
 
     def _kernels(self, kernels, name):

@@ -299,7 +299,8 @@ def _start(model, shape, r, log_r, fading) -> tuple:
     if log_r is not None:
         X, t = pt.tensor("X", shape=shape, dtype=model.dtype), pt.lscalar("t")
         parts = _as_tuple(kernels.perturb(X, *start[1:], _slope(log_r, X, t, shape)))
-        perturbed = pytensor.function([X, t], [pt.as_tensor(part) for part in parts])
+        parts = [pt.as_tensor(part) for part in parts]
+        perturbed = pytensor.function([X, t], parts, on_unused_input="ignore")
         start = perturbed(start[0].astype(model.dtype), model.trajectory_length)
     return tuple(np.asarray(part) for part in start)
 

@@ -79,6 +79,21 @@ def ledger() -> dict[int, Entry]:
     return dict(sorted(_ENTRIES.items()))
 
 
+def as_markdown(chapter: str) -> str:
+    """The entries of a chapter as text that Jupyter and the book can render."""
+    blocks = []
+    for entry in ledger().values():
+        if entry.chapter == chapter:
+            names = ", ".join(f"`{name}`" for name in entry.functions)
+            blocks.append(
+                f"**Eq. {entry.number}** in {names}\n\n$$\n{entry.latex}\n$$\n\n"
+                f"*Check:* {entry.compares}"
+            )
+    if not blocks:
+        raise ValueError(f"no equation of the ledger stands in a chapter {chapter!r}")
+    return "\n\n".join(blocks)
+
+
 def value(x) -> np.ndarray:
     """A symbolic expression, or a number, as an array."""
     return np.asarray(x.eval() if hasattr(x, "owner") else x)
