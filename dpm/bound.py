@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from dpm import binomial, gaussian
 from dpm.backend import as_tensor
-from dpm.checks import check_rate, check_trajectory_length
+from dpm.checks import check_bits, check_rate, check_trajectory_length
 
 
 class Entropies(NamedTuple):
@@ -59,9 +59,10 @@ def binomial_entropies(X, beta_arr, beta_cumulative, rho=0.5) -> Entropies:
     rho : float
         Rate of pi.
     """
+    check_rate(rho, "rho")
     beta_arr = as_tensor(_rates(beta_arr, "beta", closed=True))
     total = as_tensor(_rates(beta_cumulative, "beta_cumulative", closed=True))
-    active = as_tensor(X).mean(axis=0)  # (n_dim,): share of ones
+    active = as_tensor(check_bits(X)).mean(axis=0)  # (n_dim,): share of ones
     before = pt.concatenate([[0.0], total[:-1]])  # drawn anew before the step
     active_before = active * (1.0 - before)[:, None] + rho * before[:, None]
 

@@ -109,3 +109,21 @@ def check_data(X, n_dim: int, name: str = "data") -> np.ndarray:
             f"({int((~finite).any(axis=1).sum())} such rows): remove or repair them"
         )
     return X
+
+
+def check_bits(X, name: str = "X"):
+    """Raise ValueError unless `X` is an array (batch, n_dim) of zeros and ones.
+
+    Symbolic values pass unseen.
+    """
+    if hasattr(X, "owner"):
+        return X
+    X = np.asarray(X)
+    if X.ndim != 2 or X.size == 0:
+        raise ValueError(
+            f"{name} has shape {X.shape}: give bits of shape (batch, n_dim)"
+        )
+    wrong = ~((X == 0) | (X == 1))
+    if wrong.any():
+        raise ValueError(f"{name} holds {X[wrong].flat[0]}: bits are 0 or 1")
+    return X

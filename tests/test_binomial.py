@@ -6,7 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from dpm import binomial, schedule
+from dpm import binomial, exact, schedule
 
 RATES = [0.0, 0.05, 0.3, 0.5, 0.9, 1.0]
 BETAS = [0.01, 0.3, 1.0]
@@ -100,3 +100,43 @@ def test_product_is_the_normalised_product(c, d):
 def test_rates_outside_are_refused(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+A, B = np.full(3, 0.5), np.full(4, 0.5)
+
+
+@pytest.mark.parametrize(
+    "call, names",
+    [
+        (lambda: binomial.forward_kernel(A, B), ["x_prev", "beta"]),
+        (lambda: binomial.marginal(A, B), ["x_prev"]),
+        (lambda: binomial.posterior(A, B, 0.5, 0.5), ["x0", "x_t"]),
+        (lambda: binomial.kl(A, B), ["rate_q", "rate_p"]),
+        (lambda: binomial.product(A, B), ["rate_1", "rate_2"]),
+        (lambda: binomial.perturb(A, B), ["rate", "slope"]),
+        (lambda: binomial.log_prob(A, B), ["x", "rate"]),
+        (lambda: binomial.sample(A, B), ["rate", "noise"]),
+    ],
+)
+def test_shapes_that_do_not_broadcast_are_refused_by_name(call, names):
+    with pytest.raises(ValueError, match="do not broadcast") as error:
+        call()
+    for name in names:
+        assert name in str(error.value)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_perturb_is_exact_where_log_r_is_a_sum_over_bits(n):
+    """Against the sum over all strings."""
+    rng = np.random.default_rng(n)
+    c, slope = rng.uniform(0.1, 0.9, n), rng.normal(size=n)
+    states = exact.bit_strings(n)
+    joint = np.where(states == 1, c, 1 - c).prod(axis=1) * np.exp(states @ slope)
+    rates = np.asarray(binomial.perturb(c, slope).eval())
+    np.testing.assert_allclose(rates, states.T @ joint / joint.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [0.25, 1.0, 2.0])
+def test_power_is_the_normalised_power(exponent):
+    one, zero = 0.3**exponent, 0.7**exponent
+    assert binomial.power(0.3, exponent) == pytest.approx(one / (one + zero))

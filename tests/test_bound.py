@@ -159,3 +159,48 @@ def test_eq_24_for_gaussian_data_of_known_variance(variance, holds):
         if variance == 1:
             assert true == pytest.approx(upper)
     assert all(ok) == holds
+
+
+@pytest.mark.parametrize(
+    "call, match",
+    [
+        (lambda: bound.gaussian_entropies([0.5], [0.5], 1), "T = 1"),
+        (lambda: bound.gaussian_entropies([0.5, 1.0], [0.5, 0.6], 1), "beta = 1 lies"),
+        (
+            lambda: bound.gaussian_entropies([0.5, 0.5], [0.5, 1.0], 1),
+            "beta_cumulative = 1 lies",
+        ),
+        (lambda: bound.binomial_entropies(STATES, [0.5], [0.5]), "T = 1"),
+        (lambda: bound.binomial_entropies(STATES, BETA, BETA, 1.0), "rho = 1 lies"),
+        (lambda: bound.binomial_entropies(STATES[0], BETA, BETA), r"shape \(2,\)"),
+        (
+            lambda: bound.binomial_entropies(STATES + 1, BETA, BETA),
+            "holds 2: bits are 0 or 1",
+        ),
+    ],
+)
+def test_bad_trajectories_are_refused(call, match):
+    with pytest.raises(ValueError, match=match):
+        call()
+
+
+def test_trajectory_entropies_of_bits_are_sums():
+    """Every entropy of the trajectory from the joint distribution of the strings."""
+    X = np.array([[0, 1], [1, 1], [0, 0]])
+    q0 = np.array([1, 1, 0, 1]) / 3  # 00, 01, 10, 11
+    world = exact.bits_world(q0, BETA, RHO)
+    total = np.asarray(schedule.beta_cumulative(BETA).eval())
+    found = bound.binomial_entropies(X, BETA, total, RHO)
+    step, given_data = (np.asarray(v.eval()) for v in (found.step, found.given_data))
+    for t in world.times:
+        assert step[t - 1] == pytest.approx(world.H(t, given=t - 1))
+        assert given_data[t - 1] == pytest.approx(world.H(t, given=0))
+    assert float(found.prior.eval()) == pytest.approx(exact.entropy(world.pi))
+    lower, upper = (v.eval() for v in bound.trajectory_entropy_bounds(found))
+    assert lower.shape == upper.shape == (len(BETA) - 1,)
+    for t, low, high in zip((2, 3), lower, upper, strict=True):
+        step, before, after = (
+            world.H(t, t - 1), world.H(t - 1, 0), world.H(t, 0)
+        )  # fmt: skip
+        assert low == pytest.approx(step + before - after)
+        assert high == pytest.approx(step)

@@ -141,3 +141,27 @@ def test_perturb_errs_less_the_narrower_the_step():
         shares.append(abs(float(approximate) - mean) / sigma**2)
     assert shares[0] / shares[1] == pytest.approx(4, rel=0.3)
     assert shares[1] / shares[2] == pytest.approx(4, rel=0.1)
+
+
+A, B = np.zeros(3), np.zeros(4)
+
+
+@pytest.mark.parametrize(
+    "call, names",
+    [
+        (lambda: gaussian.forward_kernel(A, np.full(4, 0.5)), ["x_prev", "beta"]),
+        (lambda: gaussian.marginal(A, np.full(4, 0.5)), ["x_prev"]),
+        (lambda: gaussian.posterior(A, B, 0.5, 0.5), ["x0", "x_t"]),
+        (lambda: gaussian.kl(A, 1.0, B, 1.0), ["mu_q", "mu_p"]),
+        (lambda: gaussian.log_prob(A, B, 1.0), ["x", "mu"]),
+        (lambda: gaussian.sample(A, 1.0, B), ["mu", "noise"]),
+        (lambda: gaussian.perturb(A, 1.0, B), ["mu", "slope"]),
+        (lambda: gaussian.product(A, 1.0, B, 1.0), ["mu_1", "mu_2"]),
+        (lambda: gaussian.kl(pt.as_tensor(A), 1.0, B, 1.0), ["mu_q", "mu_p"]),
+    ],
+)
+def test_shapes_that_do_not_broadcast_are_refused_by_name(call, names):
+    with pytest.raises(ValueError, match="do not broadcast") as error:
+        call()
+    for name in names:
+        assert name in str(error.value)

@@ -113,6 +113,15 @@ def test_page_fits_a_telephone(visit, name, scheme):
     assert page.trouble == []
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
+    cut_off = page.evaluate(
+        """[...document.querySelectorAll("div.math")].filter(d => {
+             const left = d.querySelector("mjx-container").getBoundingClientRect().left;
+             const hidden = getComputedStyle(d).overflowX === "hidden";
+             return left < d.getBoundingClientRect().left - 1
+               || (hidden && d.scrollWidth > d.clientWidth + 1);
+           }).length"""
+    )
+    assert cut_off == 0
     theme = page.evaluate("document.documentElement.dataset.theme")
     assert theme == scheme
 
