@@ -180,7 +180,8 @@ def perturb(rate, slope):
         c, the rates of the step.
     slope : array_like or symbolic
         Derivative of log r at x = c, of its shape; for one bit,
-        log r(1) - log r(0).
+        log r(1) - log r(0). `pt.grad` gives that difference where each bit enters
+        log r to the first power: a x and a x^2 agree on bits, but not in their slopes.
 
     Returns
     -------

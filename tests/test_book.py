@@ -15,6 +15,11 @@ PAGES = NOTEBOOKS + sorted((ROOT / "book").glob("*.md"))
 EQUATIONS = {  # what each page must carry
     "forward": [1, 2, 3],
     "reverse": [4, 5],
+    "probability": [6, 7, 8, 9],
+    "training": [*range(10, 16), *range(37, 52)],
+    "multiplying": list(range(16, 24)),
+    "perturbed": list(range(52, 62)),
+    "entropy": list(range(24, 37)),
     "architecture": [62, 63, 64, 65],
 }
 

@@ -166,7 +166,7 @@ PLANTED = {  # function: what stands there, what is put in its place
         ("pt.sqrt(as_tensor(b))", "as_tensor(b)"),
         ("n_dim * 0.5 * gaussian", "n_dim * gaussian"),
         ("n_dim * gaussian.entropy", "gaussian.entropy"),
-        ("beta_cumulative)\n", "beta_arr)\n"),
+        ('_rates(beta_cumulative, "beta_cumulative")', '_rates(beta_arr, "beta")'),
     ],
     "bound.binomial_entropies": [
         ("[[0.0], total[:-1]]", "[[0.0], beta_arr[:-1]]"),
@@ -280,7 +280,8 @@ def mutant(name, there, instead):
     owner = pkgutil.resolve_name(owner_name)
     original = vars(owner)[short]
     source = textwrap.dedent(inspect.getsource(original))
-    body = source[source.rindex('"""') if '"""' in source else 0 :]
+    quotes = [found.end() for found in re.finditer('"""', source)]
+    body = source[quotes[1] if quotes else 0 :]  # what follows the docstring
     assert body.count(there) >= 1, f"{name}: {there!r} does not stand in its code"
     planted = source[: len(source) - len(body)] + body.replace(there, instead, 1)
     module = inspect.getmodule(original)
