@@ -17,6 +17,7 @@ MODULES = (
     "trajectories",
     "probability",
     "training",
+    "appendix_b",
     "posteriors",
     "entropy",
     "perturbed",

@@ -119,7 +119,7 @@ def three(H):
 @equation(
     24,
     r"""\begin{aligned}
-H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)}) & \\
+H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)}) & \cr
 {} \le H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) \le H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) &
 \end{aligned}""",
     CHAPTER,
@@ -310,7 +310,7 @@ def the_start_is_forgotten():
 @equation(
     32,
     r"""\begin{aligned}
-H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)}) &\ge H_q(\mathbf X^{(0)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)}) \\
+H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)}) &\ge H_q(\mathbf X^{(0)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)}) \cr
 &\quad {} - H_q(\mathbf X^{(0)} \mid \mathbf X^{(t)}) - H_q(\mathbf X^{(t)})
 \end{aligned}""",
     CHAPTER,
@@ -399,7 +399,7 @@ def lower_bound():
 @equation(
     36,
     r"""\begin{aligned}
-H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) &\ge H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) \\
+H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) &\ge H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) \cr
 &\ge H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)})
 \end{aligned}""",
     CHAPTER,

@@ -193,7 +193,7 @@ def energy_with_a_straight_factor():
 
 @equation(
     58,
-    r"\begin{aligned} E(\mathbf y) \approx{} & \frac12 \mathbf y^T \Sigma^{-1} \mathbf y - \frac12 \mathbf y^T \Sigma^{-1} \mu - \frac12 \mu^T \Sigma^{-1} \mathbf y \\ & + \frac12 \mathbf y^T \Sigma^{-1} \Sigma \mathbf g + \frac12 \mathbf g^T \Sigma \Sigma^{-1} \mathbf y + \text{constant} \end{aligned}",
+    r"\begin{aligned} E(\mathbf y) \approx{} & \frac12 \mathbf y^T \Sigma^{-1} \mathbf y - \frac12 \mathbf y^T \Sigma^{-1} \mu - \frac12 \mu^T \Sigma^{-1} \mathbf y \cr & + \frac12 \mathbf y^T \Sigma^{-1} \Sigma \mathbf g + \frac12 \mathbf g^T \Sigma \Sigma^{-1} \mathbf y + \text{constant} \end{aligned}",
     CHAPTER,
     "gaussian.perturb",
     "gaussian.log_prob",
@@ -255,7 +255,7 @@ def perturbed_gaussian():
 
 @equation(
     61,
-    r"\begin{aligned} \tilde p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \approx \mathcal N\Big( & \mathbf x^{(t-1)}; \; \mathbf f_\mu(\mathbf x^{(t)}, t) + {} \\ & \mathbf f_\Sigma(\mathbf x^{(t)}, t) \left. \frac{\partial \log r(\mathbf x^{(t-1)\prime})}{\partial \mathbf x^{(t-1)\prime}} \right|_{\mathbf x^{(t-1)\prime} = \mathbf f_\mu(\mathbf x^{(t)}, t)}, \; \mathbf f_\Sigma(\mathbf x^{(t)}, t) \Big) \end{aligned}",
+    r"\begin{aligned} \tilde p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \approx \mathcal N\Big( & \mathbf x^{(t-1)}; \; \mathbf f_\mu(\mathbf x^{(t)}, t) + {} \cr & \mathbf f_\Sigma(\mathbf x^{(t)}, t) \left. \frac{\partial \log r(\mathbf x^{(t-1)\prime})}{\partial \mathbf x^{(t-1)\prime}} \right|_{\mathbf x^{(t-1)\prime} = \mathbf f_\mu(\mathbf x^{(t)}, t)}, \; \mathbf f_\Sigma(\mathbf x^{(t)}, t) \Big) \end{aligned}",
     CHAPTER,
     "gaussian.perturb",
     "binomial.perturb",
