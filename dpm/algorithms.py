@@ -2,11 +2,18 @@
 
 As in Blocks, a step rule turns a gradient into a step *down*, and keeps its memory in
 shared variables, which are saved with the parameters so that a run can be resumed.
+
+Some parameters are tables of which a step uses a few rows: the readouts of the
+heartbeat, one for each of 2000 time steps. To a step rule their rows are parameters
+like any other.
 """
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
+from pytensor.graph.traversal import applys_between
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from dpm.backend import precision
 
@@ -32,10 +39,15 @@ class StepRule:
         self.state: dict = {}
 
     def _remember(self, path, name, parameter):
-        """A shared variable of zeros shaped like `parameter`, saved with the run."""
-        variable = pytensor.shared(np.zeros_like(parameter.get_value()), name=name)
+        """A shared variable of zeros shaped like `parameter`, saved with the run.
+
+        Where `parameter` is rows of a table, the variable is a table too, and what is
+        returned are its rows.
+        """
+        table, index = split_rows(parameter)
+        variable = pytensor.shared(np.zeros_like(table.get_value()), name=name)
         self.state[f"{path}.{name}"] = variable
-        return variable
+        return variable if index is None else variable[index]
 
     def compute_step(self, path: str, parameter, gradient):
         """Return the step to subtract from `parameter`, and a list of updates."""
@@ -95,16 +107,37 @@ class Adam(StepRule):
     def compute_step(self, path, parameter, gradient):
         mean = self._remember(path, "mean", parameter)
         mean_square = self._remember(path, "mean_square", parameter)
-        time = self.time + 1
+        clock = self._clock(path, parameter)
+        time = clock + 1
         new_mean = self.beta1 * mean + (1 - self.beta1) * gradient
         new_square = self.beta2 * mean_square + (1 - self.beta2) * gradient**2
         updates = [(mean, new_mean), (mean_square, new_square)]
-        if not self.time_updated:  # one clock for all parameters
-            updates.append((self.time, time))
+        if clock is not self.time:
+            updates.append((clock, time))
+        elif not self.time_updated:
+            updates.append((clock, time))
             self.time_updated = True
         rate = self.learning_rate / (1 - self.beta1**time)
         scale = pt.sqrt(new_square / (1 - self.beta2**time)) + self.epsilon
         return rate * new_mean / scale, updates
+
+    def _clock(self, path, parameter):
+        """How many steps there were: one clock for all, but each row has its own."""
+        table, index = split_rows(parameter)
+        if index is None:
+            return self.time
+        shape = (table.type.shape[0], *[1] * (table.ndim - 1))
+        zeros = np.zeros(shape, dtype=self.time.dtype)
+        clocks = pytensor.shared(zeros, name="time", shape=shape)
+        self.state[f"{path}.time"] = clocks
+        return clocks[index]
+
+
+def split_rows(parameter) -> tuple:
+    """(table, index) of ``table[index]``, and (parameter, None) of any other."""
+    if parameter.owner is None:
+        return parameter, None
+    return tuple(parameter.owner.inputs)
 
 
 class RemoveNotFinite(StepRule):
@@ -174,14 +207,18 @@ class GradientDescent:
     step_rule : StepRule
     inputs : list of symbolic variables
         What `process_batch` will be given, in this order.
+    tables : collection of str, optional
+        Paths of parameters of which the cost uses a few rows at a time, by an index
+        without repetitions. Only those rows, and the step rule's memory of them, are
+        read and written, so that a step costs the same however long the table is.
 
     Attributes
     ----------
     gradients : dict
-        Of the cost, symbolic, by the parameters' paths.
+        Of the cost, symbolic, by the parameters' paths; of a table, that of its rows.
     """
 
-    def __init__(self, cost, parameters: dict, step_rule: StepRule, inputs: list):
+    def __init__(self, cost, parameters: dict, step_rule: StepRule, inputs, tables=()):
         for path, variable in parameters.items():
             if np.isnan(variable.get_value(borrow=True)).any():
                 raise ValueError(
@@ -190,22 +227,48 @@ class GradientDescent:
         self.parameters = parameters
         self.step_rule = step_rule
         self.inputs = inputs
-        variables = list(parameters.values())
+        moved = {
+            path: rows_in(cost, variable, path) if path in tables else variable
+            for path, variable in parameters.items()
+        }
         updates = []
         with precision(cost.dtype):
-            self.gradients = dict(
-                zip(parameters, pt.grad(cost, variables), strict=True)
-            )
-            for path, variable in parameters.items():
+            gradients = pt.grad(cost, list(moved.values()))
+            self.gradients = dict(zip(moved, gradients, strict=True))
+            for path, variable in moved.items():
                 step, more = step_rule.compute_step(
                     path, variable, self.gradients[path]
                 )
                 updates += [(variable, variable - step), *more]
-        self._function = pytensor.function(inputs, cost, updates=updates)
+        self._rows = [old for old, _ in updates if split_rows(old)[1] is not None]
+        dense = [pair for pair in updates if split_rows(pair[0])[1] is None]
+        rows_after = [new for old, new in updates if split_rows(old)[1] is not None]
+        # the graph is cut at the rows: tables stay outside, or they would be copied
+        self._function = pytensor.function(
+            [*inputs, *self._rows], [cost, *rows_after], updates=dense
+        )
+        indices = [split_rows(rows)[1] for rows in self._rows]
+        plain = Mode("py", "fast_compile")  # less overhead than any compiled code
+        self._indices = pytensor.function(
+            inputs, indices, mode=plain, on_unused_input="ignore"
+        )
 
     def process_batch(self, *batch) -> float:
         """Take one step; returns the cost before it."""
-        return float(self._function(*batch))
+        if not self._rows:
+            return float(self._function(*batch)[0])
+        indices = self._indices(*batch)
+        tables = [table.get_value(borrow=True) for table in self.tables]
+        rows = [table[i] for table, i in zip(tables, indices, strict=True)]
+        cost, *rows = self._function(*batch, *rows)
+        for table, i, new in zip(tables, indices, rows, strict=True):
+            table[i] = new
+        return float(cost)
+
+    @property
+    def tables(self) -> list:
+        """The tables, and what the step rule remembers of them: shared variables."""
+        return [split_rows(rows)[0] for rows in self._rows]
 
     @property
     def state(self) -> dict:
@@ -214,3 +277,23 @@ class GradientDescent:
             **{f"param/{path}": v for path, v in self.parameters.items()},
             **{f"rule/{path}": v for path, v in self.step_rule.state.items()},
         }
+
+
+def rows_in(cost, table, path: str):
+    """The variable ``table[index]`` by which the graph of `cost` uses a table."""
+    uses = [
+        node
+        for node in applys_between([], [cost])
+        if any(variable is table for variable in node.inputs)
+    ]
+    rows = [
+        node.outputs[0]
+        for node in uses
+        if isinstance(node.op, AdvancedSubtensor) and node.op.idx_list == (0,)
+    ]
+    if len(rows) != 1 or len(uses) != 1:
+        raise ValueError(
+            f"the cost uses parameter {path} in {len(uses)} places, and {len(rows)} of "
+            "them take rows by an index: a table must be used once, as table[index]"
+        )
+    return rows[0]

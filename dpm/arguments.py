@@ -4,8 +4,12 @@ import argparse
 import ast
 import dataclasses
 
+from dpm.checks import check_choice
+from dpm.heartbeat import HeartbeatRecipe
 from dpm.images import IMAGE_SETS
 from dpm.recipes import RECIPES, ImageRecipe, SwissRollRecipe
+
+TOYS = {"SWISS_ROLL": SwissRollRecipe, "HEARTBEAT": HeartbeatRecipe}
 
 
 def parse_model_args(text: str) -> dict:
@@ -43,21 +47,21 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; --help lists the options\n")
 
 
-SHARED = ("seed", "batch_size", "learning_rate")  # options of both kinds of recipe
+SHARED = ("seed", "batch_size", "learning_rate")  # options of every kind of recipe
 
 
 def parse_args(argv=None) -> argparse.Namespace:
-    """Read the command line; every field of `SwissRollRecipe` is an option."""
+    """Read the command line; every field of the toys' recipes is an option."""
     parser = OneLineParser(
         prog="python -m dpm.train",
         description="Train a diffusion model; the default is the default model of the "
         "2015 code, on MNIST. A new run gets a folder of its own in --output-dir.",
     )
     add = parser.add_argument
-    add("--batch-size", type=int, help="batch size (512; swiss roll 32)")
+    add("--batch-size", type=int, help="batch size (512; swiss roll 32; heartbeat 5)")
     add(
         "--lr", "--learning-rate", dest="learning_rate", type=float,
-        help="initial learning rate (1e-3, falls to 1e-4; swiss roll 2e-2, falls to 0)",
+        help="initial learning rate (1e-3, falls to 1e-4; toys 2e-2, falls to 0)",
     )  # fmt: skip
     add(
         "--resume_file", "--resume-file",
@@ -77,29 +81,41 @@ def parse_args(argv=None) -> argparse.Namespace:
         "--dropout_rate", "--dropout-rate", type=float,
         help="dropout in the inputs of all layers, while training",
     )  # fmt: skip
-    add("--dataset", help="MNIST (the default), CIFAR10 or SWISS_ROLL")
+    add("--dataset", help="MNIST (the default), CIFAR10, SWISS_ROLL or HEARTBEAT")
     add(
         "--plot_before_training", "--plot-before-training", type=parse_bool,
         nargs="?", const=True, default=False, help="plot at step 0 too",
     )  # fmt: skip
     add("--n-steps", type=int, help="how many steps to take in all")
-    add("--save-every", type=int, default=1000, help="steps between checkpoints")
+    add(
+        "--save-every", type=int,
+        help="steps between checkpoints (1000; heartbeat 10000)",
+    )  # fmt: skip
     add("--seed", type=int, help="of all random draws of the run")
-    group = parser.add_argument_group("swiss roll only")
+    group = parser.add_argument_group("toys only: swiss roll, heartbeat")
     group.add_argument(
         "--recipe", choices=sorted(RECIPES),
-        help="'paper': 16 units, T = 40; 'wide': 128 units, T = 100",
+        help="of the swiss roll, 'paper': 16 units, T = 40; 'wide': 128 units, T = 100",
     )  # fmt: skip
-    for item in swiss_roll_fields():
-        option = "--" + item.name.replace("_", "-")
-        group.add_argument(option, type=item.type, dest=item.name)
+    for item in toy_fields():
+        group.add_argument(
+            "--" + item.name.replace("_", "-"),
+            type=item.type,
+            dest=item.name,
+            help=" and ".join(
+                name.lower().replace("_", " ")
+                for name, kind in TOYS.items()
+                if item.name in {f.name for f in dataclasses.fields(kind)}
+            ),
+        )
     return parser.parse_args(argv)
 
 
-def swiss_roll_fields() -> list:
-    """Fields of `SwissRollRecipe` that are options of the swiss roll alone."""
+def toy_fields() -> list:
+    """Fields of the toys' recipes that are options of theirs alone, each once."""
     taken = {*SHARED, "dataset", "n_steps"}
-    return [f for f in dataclasses.fields(SwissRollRecipe) if f.name not in taken]
+    fields = {f.name: f for kind in TOYS.values() for f in dataclasses.fields(kind)}
+    return [f for name, f in fields.items() if name not in taken]
 
 
 def given_options(args, names) -> dict:
@@ -111,23 +127,31 @@ def recipe_from_args(args):
     """The recipe that the command line asks for, or ValueError."""
     dataset = args.dataset or "MNIST"
     shared = given_options(args, SHARED)
-    only_roll = given_options(args, ["recipe", *(f.name for f in swiss_roll_fields())])
-    if dataset == "SWISS_ROLL":
+    only_toy = given_options(args, ["recipe", *(f.name for f in toy_fields())])
+    if dataset in TOYS:
         if args.model_args or args.dropout_rate is not None:
             name = "--model-args" if args.model_args else "--dropout_rate"
             raise ValueError(
-                f"{name} is for images; every setting of the swiss roll has an option "
-                "of its own: see --help"
+                f"{name} is for images; every setting of the toys has an option of its "
+                "own: see --help"
             )
-        base = RECIPES[only_roll.pop("recipe", "paper")]
+        recipes = RECIPES if dataset == "SWISS_ROLL" else {"paper": TOYS[dataset]()}
+        name = only_toy.pop("recipe", "paper")
+        base = recipes[check_choice(name, recipes, f"recipe of {dataset}")]
+        for name in only_toy:
+            if not hasattr(base, name):
+                raise ValueError(
+                    f"--{name.replace('_', '-')} is not a setting of {dataset}: leave "
+                    "it out; --help says what each option is for"
+                )
         more = given_options(args, ["n_steps"])
-        return dataclasses.replace(base, **shared, **only_roll, **more)
+        return dataclasses.replace(base, **shared, **only_toy, **more)
     if dataset not in IMAGE_SETS:
-        known = ", ".join(sorted([*IMAGE_SETS, "SWISS_ROLL"]))
+        known = ", ".join(sorted([*IMAGE_SETS, *TOYS]))
         raise ValueError(f"unknown dataset {dataset!r}: there are {known}")
-    if only_roll:
-        option = "--" + next(iter(only_roll)).replace("_", "-")
-        raise ValueError(f"{option} is for the swiss roll: add --dataset SWISS_ROLL")
+    if only_toy:
+        option = "--" + next(iter(only_toy)).replace("_", "-")
+        raise ValueError(f"{option} is for the toys: add --dataset {' or '.join(TOYS)}")
     more = given_options(args, ["dropout_rate"])
     model_args = parse_model_args(args.model_args)
     return ImageRecipe(dataset=dataset, model_args=model_args, **shared, **more)

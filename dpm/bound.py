@@ -63,7 +63,7 @@ def binomial_entropies(X, beta_arr, beta_cumulative, rho=0.5) -> Entropies:
     beta_arr = as_tensor(_rates(beta_arr, "beta", closed=True))
     total = as_tensor(_rates(beta_cumulative, "beta_cumulative", closed=True))
     active = as_tensor(check_bits(X)).mean(axis=0)  # (n_dim,): share of ones
-    before = pt.concatenate([[0.0], total[:-1]])  # drawn anew before the step
+    before = pt.concatenate([as_tensor([0.0]), total[:-1]])  # drawn anew so far
     active_before = active * (1.0 - before)[:, None] + rho * before[:, None]
 
     def expected(rate_of, share_of_ones):
@@ -75,7 +75,7 @@ def binomial_entropies(X, beta_arr, beta_cumulative, rho=0.5) -> Entropies:
     return Entropies(
         expected(lambda x: binomial.forward_kernel(x, beta_arr, rho), active_before),
         expected(lambda x: binomial.marginal(x, total, rho), active),
-        active.shape[0] * binomial.entropy(rho),
+        active.shape[0].astype(active.dtype) * binomial.entropy(rho),
     )
 
 
@@ -229,6 +229,13 @@ def null_log_likelihood(n_dim: int) -> float:
     What K must beat: ``K - L_null`` is the right column of the paper's Table 1.
     """
     return -0.5 * n_dim * float(gaussian.LOG_2PI_E)
+
+
+def binomial_null_log_likelihood(X, rho: float = 0.5) -> np.ndarray:
+    """L_null of bits: log likelihood of each row of X under pi alone, in nats."""
+    ones = np.asarray(check_bits(X)).sum(axis=1)
+    check_rate(rho, "rho")
+    return ones * np.log(rho) + (np.shape(X)[1] - ones) * np.log1p(-rho)
 
 
 def to_bits(nats):

@@ -1,5 +1,7 @@
 """Data to learn from: zero mean, and one constant to unit variance, as the paper asks.
 
+The heartbeat alone stays as it is: bits.
+
 A data set whose true density is known carries it along, so that the bound K can be
 held against the exact log likelihood.
 """
@@ -11,6 +13,7 @@ from functools import partial
 import numpy as np
 from scipy.special import logsumexp
 
+from dpm.checks import check_count
 from dpm.images import GREY_LEVELS, IMAGE_SETS
 
 
@@ -29,14 +32,17 @@ class Dataset:
     per : str
         What a log likelihood is counted per, for tables: "point", "sequence", ...
     log_density : callable or None
-        Exact log density of scaled data, (n, n_dim) to (n,), in nats; None where
-        nobody knows it.
+        Exact log density of scaled data, (n, n_dim) to (n,), in nats, or the log
+        probability of bits; None where nobody knows it.
     settings : dict
         Arguments that make the same data again.
     image_shape : tuple or None
         (colours, height, width) of data that are images.
     grey_level : float
         Of images: the step between two neighbouring values, after scaling.
+    exhaustive : bool
+        Whether the rows are all that the data can be, each equally likely, so that
+        there is nothing else to hold out.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Dataset:
     settings: dict = field(default_factory=dict)
     image_shape: tuple | None = None
     grey_level: float = 0.0
+    exhaustive: bool = False
 
     @property
     def n_dim(self) -> int:
@@ -153,6 +160,50 @@ def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
     )
 
 
+def heartbeat(length: int = 20, period: int = 5) -> Dataset:
+    """A pulse every fifth bin, and nothing in between (Section 3.1.2).
+
+    The only thing random is the phase, uniform over the period: there are as many
+    sequences as bins in a period, and they are all here, to train on as to score.
+
+    Parameters
+    ----------
+    length : int
+        Bins of a sequence, a multiple of `period`, so that every bin is as active as
+        the others.
+    period : int
+        Bins from one pulse to the next, at least 2.
+
+    Returns
+    -------
+    Dataset
+        Bits, not scaled, with their exact log probability.
+    """
+    check_count(period, "period", 2)
+    if check_count(length, "length", period) % period:
+        raise ValueError(
+            f"length = {length} is not a multiple of period = {period}: some phases "
+            "would have more pulses than others"
+        )
+    X = np.tile(np.eye(period), length // period)
+
+    def log_probability(given):
+        matches = (np.asarray(given)[:, None, :] == X).all(axis=-1).any(axis=1)
+        return np.where(matches, -np.log(period), -np.inf)
+
+    return Dataset(
+        name="HEARTBEAT",
+        X_train=X,
+        X_test=X,
+        shift=np.zeros(length),
+        scale=1.0,
+        per="sequence",
+        log_density=log_probability,
+        settings=dict(length=length, period=period),
+        exhaustive=True,
+    )
+
+
 def images(name: str) -> Dataset:
     """MNIST or CIFAR-10, one row an image, in the order colour, row, column.
 
@@ -194,6 +245,7 @@ def images(name: str) -> Dataset:
 
 DATASETS = {
     "SWISS_ROLL": swiss_roll,
+    "HEARTBEAT": heartbeat,
     **{name: partial(images, name) for name in IMAGE_SETS},
 }
 

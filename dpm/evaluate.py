@@ -27,7 +27,9 @@ def main(argv=None) -> int:
     )
     parser.add_argument("run", help="folder that dpm.train wrote")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--n-draws", type=int, default=2, help="noises per sample")
+    parser.add_argument(
+        "--n-draws", type=int, help="noises per sample (2; 400 of the heartbeat)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of those noises")
     parser.add_argument("--export", metavar="FILE", help="also write a small .npz")
     args = parser.parse_args(argv)

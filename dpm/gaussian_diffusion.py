@@ -1,7 +1,6 @@
-"""Gaussian diffusion of vectors: a schedule, a regression, and the bound K.
+"""Gaussian diffusion of vectors: the first column of the paper's Table App.1.
 
-Reads in the order of the argument: forward, reverse, bound. Draws enter explicitly:
-every method is a pure function of data, time and noise. `dpm.model.DiffusionModel`
+Reads in the order of the argument: forward, reverse, bound. `dpm.model.DiffusionModel`
 makes of it the reference's model of images.
 """
 
@@ -9,11 +8,11 @@ import numpy as np
 import pytensor.tensor as pt
 
 from dpm import bound, gaussian
-from dpm.bricks import Brick
+from dpm.diffusion import VectorDiffusion
 from dpm.schedule import beta_cumulative
 
 
-class GaussianDiffusion(Brick):
+class GaussianDiffusion(VectorDiffusion):
     """Gaussian diffusion of vectors.
 
     Parameters
@@ -28,27 +27,10 @@ class GaussianDiffusion(Brick):
     """
 
     def __init__(self, schedule, regression, n_dim: int, name="diffusionmodel"):
-        super().__init__(name)
-        self.schedule = schedule
-        self.mlp = regression
-        self.n_dim = n_dim
-        self.trajectory_length = schedule.trajectory_length
-        self.children = [schedule, regression]
-        self.beta_arr = schedule.beta_arr
+        super().__init__(schedule, regression, n_dim, name)
         # a hair below 1: sqrt(1 - beta_cumulative) has no finite slope at 1
         almost_one = 1 - 10 * np.finfo(self.dtype).eps
         self.beta_cumulative = pt.minimum(beta_cumulative(self.beta_arr), almost_one)
-
-    def _at(self, array, t):
-        """Entries of a (T,) vector at t, ready to broadcast over (n_t, batch, n_dim).
-
-        t = None stands for every learned step, 1..T-1.
-        """
-        return (array[1:] if t is None else array[t])[:, None, None]
-
-    def get_beta_forward(self, t=None):
-        """beta of the forward steps at time indices `t` (n_t,), shape (n_t, 1, 1)."""
-        return self._at(self.beta_arr, t)
 
     def generate_forward_diffusion_sample(self, X_noiseless, noise, t=None):
         """Jump from the data to time t, and look one step back.
@@ -70,8 +52,7 @@ class GaussianDiffusion(Brick):
             Mean and standard deviation of q(x^(t-1) | x^t, x^0).
         """
         total = self._at(self.beta_cumulative, t)
-        one_before = pt.arange(self.trajectory_length - 1) if t is None else t - 1
-        before = self._at(self.beta_cumulative, one_before)
+        before = self._one_before(self.beta_cumulative, t)
         X_noisy = gaussian.sample(*gaussian.marginal(X_noiseless, total), noise)
         mu, sigma = gaussian.posterior(
             X_noiseless, X_noisy, self.get_beta_forward(t), before
@@ -106,11 +87,6 @@ class GaussianDiffusion(Brick):
         mu = gaussian.sample(mean, scale, mu_coeff)
         return mu, pt.sqrt(pt.sigmoid(beta_coeff + logit_beta))
 
-    @property
-    def sample_shape(self) -> tuple:
-        """Shape of one sample on its way through a trajectory."""
-        return (self.n_dim,)
-
     def reverse_step(self, X_noisy, t):
         """`get_mu_sigma` of a whole batch (batch, *sample_shape) at one scalar t."""
         mu, sigma = self.get_mu_sigma(X_noisy[None], t[None])
@@ -131,22 +107,10 @@ class GaussianDiffusion(Brick):
         mu_p, sigma_p = self.get_mu_sigma(X_noisy, t)
         return gaussian.kl(mu_q, sigma_q, mu_p, sigma_p).sum(axis=-1)
 
-    def get_bound(self, X_noiseless, noise, t=None):
-        """K of Eq. 14 for each sample, in nats, shape (batch,).
-
-        Exact over t when `t` is left out; an unbiased estimate when `t` holds time
-        indices drawn uniformly from 1..T-1.
-        """
-        n_terms = None if t is None else self.trajectory_length - 1
-        return self._bound(self.get_KL(X_noiseless, noise, t), n_terms)
+    def entropies(self, X_noiseless=None):
+        """The entropies in Eq. 14; those of Gaussian steps do not depend on data."""
+        return bound.gaussian_entropies(self.beta_arr, self.beta_cumulative, self.n_dim)
 
     def _bound(self, KL, n_terms=None):
         """`bound.lower_bound` with this model's entropies."""
-        entropies = bound.gaussian_entropies(
-            self.beta_arr, self.beta_cumulative, self.n_dim
-        )
-        return bound.lower_bound(KL, entropies, n_terms)
-
-    def cost(self, X_noiseless, noise, t=None):
-        """What training lowers: minus K, averaged over the batch, in nats."""
-        return -self.get_bound(X_noiseless, noise, t).mean()
+        return bound.lower_bound(KL, self.entropies(), n_terms)

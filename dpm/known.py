@@ -10,8 +10,22 @@ import pytensor.tensor as pt
 from scipy.special import logsumexp
 
 from dpm import binomial, exact, gaussian
-from dpm.checks import check_broadcast, check_positive, check_rate
+from dpm.backend import precision
+from dpm.binomial_diffusion import BinomialDiffusion
+from dpm.bricks import Brick
+from dpm.checks import check_bits, check_broadcast, check_positive, check_rate
 from dpm.schedule import FixedSchedule, beta_cumulative
+
+
+def _shares(weights, n: int) -> np.ndarray:
+    """Weights of n components, scaled to sum to one; equal where None."""
+    weights = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
+    if weights.shape != (n,) or not (weights > 0).all():
+        raise ValueError(
+            f"weights of shape {weights.shape} for {n} components: give one "
+            "positive number a component"
+        )
+    return weights / weights.sum()
 
 
 class KnownMixture:
@@ -42,13 +56,7 @@ class KnownMixture:
         self.beta_arr = schedule.beta_arr
         self.means = np.atleast_2d(np.asarray(means, dtype=float))
         n = len(self.means)
-        weights = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
-        if weights.shape != (n,) or not (weights > 0).all():
-            raise ValueError(
-                f"weights of shape {weights.shape} for {n} components: give one "
-                "positive number a component"
-            )
-        self.weights = weights / weights.sum()
+        self.weights = _shares(weights, n)
         self.sigma = float(sigma)
         self.sample_shape = self.means.shape[1:]
         total = np.asarray(beta_cumulative(np.asarray(beta, dtype=float)).eval())
@@ -187,3 +195,113 @@ class KnownBits:
     def first_step(self, X):
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
         return binomial.forward_kernel(X, self._beta_1, self._rho)
+
+
+class KnownStrings(BinomialDiffusion):
+    """Binomial diffusion of a few known bit strings, with the best reverse step.
+
+    Every q(x^t) is a mixture of independent bits, one component a string, so the rates
+    of q(x^(t-1) | x^t) have a closed form: the posterior over the strings, and for each
+    string the posterior of a bit. They are what a reverse step of independent bits can
+    get right; how the bits of one step hang together, it cannot. `KnownBits` does the
+    same for any distribution over few bits, by enumeration.
+
+    Parameters
+    ----------
+    beta : array_like, shape (T,)
+    strings : array_like, shape (n_strings, n_dim)
+    rho : float
+        Rate of pi.
+    weights : array_like, shape (n_strings,), optional
+        Equal where left out.
+    """
+
+    @precision("float64")
+    def __init__(self, beta, strings, rho: float = 0.5, weights=None):
+        strings = np.asarray(check_bits(strings, "strings"), dtype=float)
+        schedule = FixedSchedule(beta, closed=True)
+        super().__init__(schedule, Brick("nothing learned"), strings.shape[1], rho)
+        self.strings = strings
+        self.weights = _shares(weights, len(strings))
+        total = np.asarray(beta_cumulative(np.asarray(beta, dtype=float)).eval())
+        self._total = pt.as_tensor(np.concatenate([[0.0], total]))  # (T+1,), by time
+
+    def _log_share(self, X, t):
+        """Log of q(string | x^t) for X (n_t, batch, n_dim) at times t (n_t,).
+
+        Shape (n_t, batch, n_strings). Linear in X before it is normalised.
+        """
+        drawn_anew = pt.maximum(self._total[t], 1e-9)[:, None, None]  # also at t = 0
+        rate = binomial.marginal(self.strings, drawn_anew, self.rho)
+        log_one, log_zero = pt.log(rate), pt.log1p(-rate)  # (n_t, n_strings, n_dim)
+        log_p = X @ (log_one - log_zero).transpose(0, 2, 1)
+        log_p = log_p + log_zero.sum(axis=-1)[:, None, :] + np.log(self.weights)
+        return pt.special.log_softmax(log_p, axis=-1)
+
+    def get_log_odds(self, X_noisy, t=None):
+        """Log odds of the true rates q(x^(t-1) | x^t), for time indices t.
+
+        Index t is the paper's step t+1; left out, all of them, 1..T-1.
+        """
+        t = pt.arange(1, self.trajectory_length) if t is None else t
+        share = pt.exp(self._log_share(X_noisy, t + 1))
+        beta, before = (
+            array[:, None, None] for array in (self.beta_arr[t], self._total[t])
+        )
+        rate = 0.0
+        for i, string in enumerate(self.strings):
+            log_odds = binomial.posterior_log_odds(
+                string, X_noisy, beta, before, self.rho
+            )
+            rate = rate + share[..., i : i + 1] * pt.sigmoid(log_odds)
+        return binomial.log_odds(rate)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Data, shape (n, n_dim)."""
+        return self.strings[rng.choice(len(self.weights), size=n, p=self.weights)]
+
+    def _log_r(self, rate) -> np.ndarray:
+        """log r of each string, for a factor r of independent bits."""
+        check_broadcast(rate=rate, sample=np.empty(self.sample_shape))
+        rate = np.broadcast_to(np.asarray(rate, dtype=float), self.sample_shape)
+        if not ((rate >= 0) & (rate <= 1)).all():
+            raise ValueError(f"r has a rate outside [0, 1]: {rate}")
+        with np.errstate(divide="ignore"):
+            return np.log(np.where(self.strings == 1, rate, 1.0 - rate)).sum(axis=1)
+
+    def log_expected(self, rate):
+        """The r that makes the perturbed trajectory exact, for r(x^0) of the bits.
+
+        Parameters
+        ----------
+        rate : array_like, shape (n_dim,) or scalar
+            r(x_i = 1), r normalised over the two values of the bit; 1/2 says nothing
+            about it.
+
+        Returns
+        -------
+        callable
+            For the `log_r` of `dpm.sampler`: the logarithm of E[r(x^0) | x^t].
+        """
+        log_r = self._log_r(rate)
+
+        def log_expected(X, t):
+            share = self._log_share(X[None], pt.as_tensor(t)[None])[0]
+            return pt.logsumexp(share + log_r, axis=1)
+
+        return log_expected
+
+    def posterior(self, rate) -> np.ndarray:
+        """Exact p(x^0) r(x^0) over the strings, normalised, shape (n_strings,).
+
+        Parameters
+        ----------
+        rate : array_like, shape (n_dim,) or scalar
+            Of r, as in `log_expected`. A known bit has the rate 0 or 1; a bit that was
+            flipped with probability e has 1-e where it was read as a 1, and e where
+            not.
+        """
+        log_p = np.log(self.weights) + self._log_r(rate)
+        if not np.isfinite(log_p).any():
+            raise ValueError("r rules out every string: it has no posterior")
+        return np.exp(log_p - logsumexp(log_p))

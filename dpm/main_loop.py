@@ -23,7 +23,7 @@ class MainLoop:
 
     Parameters
     ----------
-    recipe : SwissRollRecipe or ImageRecipe
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
         All the choices.
     X_train : ndarray, shape (n, n_dim)
     extensions : list of Extension
@@ -31,7 +31,7 @@ class MainLoop:
 
     Attributes
     ----------
-    model : GaussianDiffusion or DiffusionModel
+    model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
     algorithm : GradientDescent
     iterations_done : int
     costs : list of float
@@ -51,7 +51,11 @@ class MainLoop:
         with precision(model.dtype):
             cost, inputs = recipe.graph(model)
             self.algorithm = GradientDescent(
-                cost, model.parameters, recipe.step_rule(), inputs
+                cost,
+                model.parameters,
+                recipe.step_rule(),
+                inputs,
+                recipe.tables(model),
             )
         self.extensions = [*recipe.extensions(self), *extensions]
         self.iterations_done = 0
@@ -154,6 +158,7 @@ class MainLoop:
             if name.startswith("record/")
         }
         self.iterations_done = int(meta["iterations_done"])
+        self.recipe.resume_at(self.model, self.iterations_done)
         self.seconds = float(meta["seconds"])
 
 

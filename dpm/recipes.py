@@ -1,8 +1,8 @@
 """All the choices of a run in one place, and the random draws that follow from them.
 
 A recipe knows how to build its model, what its steps draw, and by which rule they go.
-`SwissRollRecipe` is the toy of Section 3.1.1, `ImageRecipe` what the reference's
-``train.py`` sets up.
+`SwissRollRecipe` is the toy of Section 3.1.1, `dpm.heartbeat.HeartbeatRecipe` that of
+Section 3.1.2, `ImageRecipe` what the reference's ``train.py`` sets up.
 """
 
 import dataclasses
@@ -37,10 +37,33 @@ class BaseRecipe:
 
     removes_not_finite = False
     cost_name, cost_unit = "K", "bits"  # as progress is shown
+    save_every = 1000  # steps between checkpoints
+
+    def tables(self, model) -> list:
+        """Paths of the parameters of which a step uses a few rows; see algorithms."""
+        return []
+
+    def resume_at(self, model, step: int) -> None:
+        """Put a model into the state that it has after so many steps, parameters apart.
+
+        Most have none.
+        """
 
     def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
         """The generator of draw `number` of one purpose."""
         return np.random.default_rng([self.seed, purpose, number])
+
+
+def half_cosine_extensions(recipe, main_loop) -> list:
+    """Let the learning rate fall to zero along a half cosine, and end there."""
+
+    def half_cosine(iteration, old_value):
+        phase = np.pi * min(iteration, recipe.n_steps) / recipe.n_steps
+        return 0.5 * recipe.learning_rate * (1 + np.cos(phase))
+
+    rate = main_loop.algorithm.step_rule.learning_rate
+    every_step = SharedVariableModifier(rate, half_cosine, 1, before_training=True)
+    return [every_step, FinishAfter(recipe.n_steps)]
 
 
 @dataclass(frozen=True)
@@ -146,14 +169,7 @@ class SwissRollRecipe(BaseRecipe):
 
     def extensions(self, main_loop) -> list:
         """How the learning rate falls, and when the run ends."""
-
-        def half_cosine(iteration, old_value):
-            phase = np.pi * min(iteration, self.n_steps) / self.n_steps
-            return 0.5 * self.learning_rate * (1 + np.cos(phase))
-
-        rate = main_loop.algorithm.step_rule.learning_rate
-        every_step = SharedVariableModifier(rate, half_cosine, 1, before_training=True)
-        return [every_step, FinishAfter(self.n_steps)]
+        return half_cosine_extensions(self, main_loop)
 
     def cost_in_bits(self, cost):
         """K in bits, as a progress bar shows it."""
@@ -326,10 +342,13 @@ class Dropout:
 
 def recipe_of(meta: dict):
     """The recipe that a checkpoint's description holds, or raise ValueError."""
+    from dpm.heartbeat import HeartbeatRecipe  # which builds on this module
+
+    kinds = {name: ImageRecipe for name in IMAGE_SETS}
+    kinds |= {"SWISS_ROLL": SwissRollRecipe, "HEARTBEAT": HeartbeatRecipe}
     try:
         saved = meta["recipe"]
-        kind = ImageRecipe if saved["dataset"] in IMAGE_SETS else SwissRollRecipe
-        return kind(**saved)
+        return kinds[saved["dataset"]](**saved)
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"the checkpoint is of another kind of model ({error})"

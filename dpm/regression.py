@@ -54,13 +54,21 @@ class TemporalReadout(Brick):
 
     Row ``t-1`` of the weights serves time index t in 1..T-1: the first reverse step
     is not learned.
+
+    Parameters
+    ----------
+    trajectory_length, n_hidden, n_out : int
+    std : float
+        Of the normal draws that the weights start from.
     """
 
-    def __init__(self, trajectory_length: int, n_hidden: int, n_out: int, name):
+    def __init__(
+        self, trajectory_length: int, n_hidden: int, n_out: int, name, std: float = 0.01
+    ):
         super().__init__(name)
         n_steps = trajectory_length - 1
         self.W = self.add_parameter(
-            "W", (n_steps, n_hidden, n_out), IsotropicGaussian(0.01)
+            "W", (n_steps, n_hidden, n_out), IsotropicGaussian(std)
         )
         self.b = self.add_parameter("b", (n_steps, 1, n_out), Constant(0.0))
 

@@ -147,6 +147,9 @@ class FixedSchedule(Brick):
     ----------
     beta : array_like, shape (T,)
         Rates inside (0, 1), T at least 2.
+    closed : bool
+        Whether a rate of 1 is allowed too, as `binomial` has it at the end: bits can
+        be drawn anew altogether.
 
     Attributes
     ----------
@@ -154,9 +157,9 @@ class FixedSchedule(Brick):
     trajectory_length : int
     """
 
-    def __init__(self, beta, name: str = "schedule"):
+    def __init__(self, beta, name: str = "schedule", closed: bool = False):
         super().__init__(name)
-        beta = np.asarray(check_rate(beta), dtype=float)
+        beta = np.asarray(check_rate(beta, closed=closed), dtype=float)
         self.trajectory_length = check_trajectory_length(beta.size)
         self.beta_arr = pt.as_tensor(beta.astype(self.dtype))
 

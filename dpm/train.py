@@ -19,7 +19,7 @@ from dpm.arguments import (
     given_options,
     parse_args,
     recipe_from_args,
-    swiss_roll_fields,
+    toy_fields,
 )
 from dpm.extensions import (
     Checkpoint,
@@ -34,7 +34,6 @@ from dpm.main_loop import MainLoop, check_batch_size, parameter_values
 from dpm.recipes import (
     BATCHES_PER_EPOCH,
     ImageRecipe,
-    SwissRollRecipe,
     check_recipe,
     recipe_of,
 )
@@ -47,8 +46,8 @@ def load_run(path):
 
     Returns
     -------
-    model : GaussianDiffusion or DiffusionModel
-    recipe : SwissRollRecipe or ImageRecipe
+    model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
     meta : dict
         How it was trained.
     """
@@ -56,6 +55,7 @@ def load_run(path):
     recipe = recipe_of(meta)
     model = recipe.build_model()
     model.set_parameter_values(parameter_values(arrays))
+    recipe.resume_at(model, meta.get("iterations_done", 0))
     return model, recipe, meta
 
 
@@ -127,7 +127,7 @@ def train(
     recipe,
     output_dir=None,
     resume=False,
-    save_every=1000,
+    save_every=None,
     progress=True,
     *,
     data=None,
@@ -139,14 +139,14 @@ def train(
 
     Parameters
     ----------
-    recipe : SwissRollRecipe or ImageRecipe
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
     output_dir : path-like, optional
         The run's own folder, where ``checkpoint.npz`` is kept; left out, nothing is
         saved.
     resume : bool
         Go on from the checkpoint in `output_dir` if there is one.
-    save_every : int
-        Steps between checkpoints.
+    save_every : int, optional
+        Steps between checkpoints; left out, as the recipe has it.
     progress : bool
         Whether to show a bar.
     data : Dataset, optional
@@ -202,7 +202,7 @@ def train(
         loop.extensions.append(ProgressBar(n_steps or recipe.n_steps))
     if output_dir is not None:
         meta = {"command": command_line(), "versions": versions()}
-        loop.extensions.append(Checkpoint(path, meta, save_every))
+        loop.extensions.append(Checkpoint(path, meta, save_every or recipe.save_every))
     return loop.run()
 
 
@@ -246,8 +246,8 @@ def resumed_recipe(args):
             "--resume_file goes on with the model and data of its run: leave out "
             "--dataset, --model-args and --recipe"
         )
-    names = [*SHARED, "dropout_rate", *(f.name for f in swiss_roll_fields())]
-    if isinstance(recipe, SwissRollRecipe):
+    names = [*SHARED, "dropout_rate", *(f.name for f in toy_fields())]
+    if not isinstance(recipe, ImageRecipe):
         names.append("n_steps")
     for name, value in given_options(args, names).items():
         if getattr(recipe, name, None) != value:
