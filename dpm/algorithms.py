@@ -258,7 +258,7 @@ class GradientDescent:
         if not self._rows:
             return float(self._function(*batch)[0])
         indices = self._indices(*batch)
-        tables = [table.get_value(borrow=True) for table in self.tables]
+        tables = [writeable(table) for table in self.tables]
         rows = [table[i] for table, i in zip(tables, indices, strict=True)]
         cost, *rows = self._function(*batch, *rows)
         for table, i, new in zip(tables, indices, rows, strict=True):
@@ -277,6 +277,15 @@ class GradientDescent:
             **{f"param/{path}": v for path, v in self.parameters.items()},
             **{f"rule/{path}": v for path, v in self.step_rule.state.items()},
         }
+
+
+def writeable(table) -> np.ndarray:
+    """The array that a shared variable holds, to be changed in place."""
+    value = table.get_value(borrow=True)
+    if not (isinstance(value, np.ndarray) and value.flags.writeable):
+        value = np.array(value)  # a compiled function may have left its own kind
+        table.set_value(value, borrow=True)
+    return value
 
 
 def rows_in(cost, table, path: str):

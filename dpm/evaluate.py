@@ -9,13 +9,29 @@ from dpm.evaluation import evaluate
 from dpm.train import load_run
 
 
-def export(path, model, meta: dict, report: dict) -> None:
-    """Write parameters in single precision, how they were made, and their score.
+def rounded(model, half=()) -> dict:
+    """Parameters in the precision that is exported, which the model then has too.
+
+    Parameters
+    ----------
+    model : Brick
+    half : collection of str
+        Paths of those that go into half precision; the others go into single.
+    """
+    values = {
+        path: value.astype("float16" if path in half else "float32")
+        for path, value in model.get_parameter_values().items()
+    }
+    model.set_parameter_values(values)
+    return values
+
+
+def export(path, values: dict, meta: dict, report: dict) -> None:
+    """Write rounded parameters, how they were made, and their score.
 
     The file is for reading only: what resuming needs is left out.
     """
-    values = model.get_parameter_values()
-    arrays = {f"param/{k}": v.astype("float32") for k, v in values.items()}
+    arrays = {f"param/{k}": v for k, v in values.items()}
     checkpoint.save(path, arrays, {**meta, "report": report})
 
 
@@ -35,12 +51,14 @@ def main(argv=None) -> int:
     args = parser.parse_args(argv)
     try:
         model, recipe, meta = load_run(args.run)
+        if args.export:  # the score is to be that of what the file holds
+            values = rounded(model, recipe.tables(model))
         report = evaluate(model, recipe.load_data(), args.n_draws, args.seed)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if args.export:
-        export(args.export, model, meta, report)
+        export(args.export, values, meta, report)
     if args.json:
         print(json.dumps({"recipe": meta["recipe"], **report}, indent=2))
         return 0

@@ -70,5 +70,5 @@ def test_noise_must_be_positive(noise):
 
 
 def test_unknown_dataset_lists_those_there_are():
-    with pytest.raises(ValueError, match="'IMAGENET': there are CIFAR10, MNIST"):
+    with pytest.raises(ValueError, match="'IMAGENET': there are CIFAR10, HEARTBEAT"):
         datasets.load("IMAGENET")
