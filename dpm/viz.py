@@ -5,6 +5,7 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation
+from matplotlib.colors import ListedColormap
 
 DATA, NOISE, MODEL = "#1f5fa8", "#7a7a7a", "#c2571a"  # readable without colour vision
 
@@ -40,6 +41,24 @@ def cloud_row(states: dict, color=DATA, width: float = 2.2):
     )
     for ax, (t, X) in zip(axes[0], states.items(), strict=True):
         scatter(ax, X, f"$t = {t}$", color)
+    return fig
+
+
+def bit_panel(ax, X, title="", color=DATA):
+    """Draw bits (n, n_dim): a row a sequence, a column a bin, a 1 in colour."""
+    look = {"cmap": ListedColormap(["#f2f2f2", color]), "interpolation": "nearest"}
+    ax.imshow(X, vmin=0, vmax=1, aspect="auto", **look)
+    ax.set(title=title, xticks=[], yticks=[])
+    ax.grid(False)
+
+
+def bit_rows(states: dict, color=DATA, width: float = 1.5):
+    """One panel a state: `states` maps a time t to bits (n, n_dim)."""
+    fig, axes = plt.subplots(
+        1, len(states), figsize=(width * len(states), width * 1.2), squeeze=False
+    )
+    for ax, (t, X) in zip(axes[0], states.items(), strict=True):
+        bit_panel(ax, X, f"$t = {t}$", color)
     return fig
 
 
