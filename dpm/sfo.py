@@ -20,6 +20,7 @@ from dpm.structure import Structure
 PROBE = 1e-4  # the very first step, relative to theta: it only measures curvature
 SHRINK = 0.25  # what remains of a step that was too long
 SURPRISE = 4  # times what a step promised: how much worse a subfunction may turn out
+PATIENCE = 4  # measurements of each active subfunction until one more joins
 MOST_RETRIES = 16  # shortenings of one step; half of them towards the last good point
 
 
@@ -113,11 +114,12 @@ class SFO:
         self._proposal = self._x.copy()  # where to measure next
         self._next = None  # which subfunction must be measured next, if one must
         self._replaced: set[int] = set()
-        self._may_grow = True
+        self._may_grow, self._waited = True, 0
         self._radius = np.inf
         self._gains: list[float] = []  # fall of F that each step promised
         self._seen = np.zeros(n, dtype=int)  # steps taken when i was measured last
         self._retries, self._excess, self._radius_before = 0, np.inf, np.inf
+        self._astray = False  # whether the last position itself was given up
         self._first_value = None
 
     @property
@@ -238,7 +240,7 @@ class SFO:
         if self._first_value is None:
             self._first_value = value
         error = value - predicted
-        self._adapt_radius(value, error, 0 if new or replaced else self._promised(i))
+        self._adapt_radius(i, value, error, 0 if new or replaced else self._promised(i))
         row = models.coordinates(gradient)
         models.measure(i, self._proposal, value, row, compare=not replaced)
         self._replaced.discard(i)
@@ -287,27 +289,43 @@ class SFO:
 
     def _give_up(self, i, excess, finite) -> bool:
         """Whether the proposal is too bad; then a shorter step is the new proposal."""
-        shortened = self._retries > 0
-        if not finite and self._retries >= MOST_RETRIES:
+        if excess <= 0:
+            self._return_from_astray()
+            return False
+        new, retries = not self.models.known[i], self._retries
+        if not finite and retries >= MOST_RETRIES:  # both ways back were tried
             raise FloatingPointError(
                 f"subfunction {i} stays NaN or infinite, though the step to it was "
-                f"shortened {self._retries} times: its domain must hold theta_init"
+                f"shortened {retries} times: its domain must hold theta_init"
             )
-        hopeless = finite and (
-            excess > self._excess / 2 or self._retries >= MOST_RETRIES
-        )
-        if excess <= 0 or (shortened and hopeless):
-            if excess > 0:  # a shorter step was no better: the step is not to blame
-                self._radius = self._radius_before / 2
+        no_better = retries > 0 and excess > self._excess / 2
+        lost = not finite or self._astray or self._is_lost(excess)
+        at_start = new and self._astray and finite
+        if at_start or (no_better and not lost) or retries >= 2 * MOST_RETRIES:
+            self._radius = self._radius_before  # this step is not to blame
+            self._return_from_astray()
             return False
-        if not shortened:
+        if retries == 0:
             self._radius_before = self._radius
-        if not finite and self._retries == MOST_RETRIES // 2:
-            self._x = self._known_good(i)
-        self._retries, self._excess, self._next = self._retries + 1, excess, i
-        self._proposal = self._x + SHRINK * (self._proposal - self._x)
+        half_way = not finite and retries == MOST_RETRIES // 2
+        if half_way or (finite and no_better and not self._astray):
+            self._x, self._astray = self._known_good(i), True
+        shrink = 0.0 if new and self._astray else SHRINK
+        self._retries, self._excess, self._next = retries + 1, excess, i
+        self._proposal = self._x + shrink * (self._proposal - self._x)
         self._radius = np.linalg.norm(self._proposal - self._x)
         return True
+
+    def _return_from_astray(self) -> None:
+        """From so far back, let steps be as long again as any was."""
+        if self._astray:
+            self._radius = max([self._radius, *self.history.step])
+        self._astray = False
+
+    def _is_lost(self, excess) -> bool:
+        """Whether one lost more than all have gained: x itself is far astray."""
+        mean = self.models.predict(self._x)[0].mean()
+        return excess > abs(self._first_value - mean)
 
     def _known_good(self, i) -> np.ndarray:
         """Where i was finite, or the start if it has not been measured."""
@@ -315,7 +333,7 @@ class SFO:
             return self.models.x[i].copy()
         return self.models.coordinates(self._start - self.models.origin)
 
-    def _adapt_radius(self, value, error, promised) -> None:
+    def _adapt_radius(self, i, value, error, promised) -> None:
         """Allow longer steps where the promise was kept, shorter ones where not."""
         retried, self._retries = self._retries > 0, 0
         if retried or promised <= 0 or not np.isfinite(self._radius):
@@ -324,7 +342,10 @@ class SFO:
         if error <= promised / 2:
             self._radius = max(self._radius, 2 * length)
         elif error > promised + 1e-12 * abs(value):
-            self._radius = min(self._radius, max(length / 2, self._radius / 4))
+            # it has moved since it was measured, maybe long ago: not this step's fault
+            moved = np.linalg.norm(self._proposal - self.models.x[i])
+            least = max(length / 2, self._radius / 4, moved / 10)
+            self._radius = min(self._radius, least)
 
     def _propose(self, i) -> None:
         """Step to the minimum of the models' sum, not farther than the radius."""
@@ -351,16 +372,18 @@ class SFO:
         """Let one more subfunction join when those in play agree too well to go on.
 
         They do when the mean of their gradients is shorter than its standard error:
-        then what lowers their sum need not lower the whole sum. Between two that
-        join, one that is known is measured.
+        then what lowers their sum need not lower the whole sum. One also joins when
+        the others have been measured a few times each. Between two that join, one
+        that is known is measured.
         """
+        self._waited += 1
         waiting = self._order[~self.active[self._order]]
         if not (self._may_grow and waiting.size):
             return
         n, mean = len(gradients), gradients.mean(axis=0)
         square_error = ((gradients - mean) ** 2).sum() / (n * max(1, n - 1))
-        if mean @ mean <= square_error:
-            self.active[waiting[0]] = True
+        if mean @ mean <= square_error or self._waited >= PATIENCE * n:
+            self.active[waiting[0]], self._waited = True, 0
 
     def _collapse(self) -> None:
         self._proposal = self.models.collapse(self._x, self._proposal)

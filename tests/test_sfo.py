@@ -173,6 +173,52 @@ def test_bfgs_reproduces_the_pairs_and_stays_positive():
     np.testing.assert_allclose(c, 2.0)
 
 
+def test_models_are_exact_where_the_curvature_is_known():
+    models = sfo_model.QuadraticModels(2, np.zeros(2), 4, 9, "latest")
+    H = np.diag([3.0, 1.0])
+    for point in np.array([[1.0, 1.0], [2.0, 1.0], [2.0, 3.0]]):
+        x = models.coordinates(point)
+        slope = models.coordinates(H @ point)
+        models.measure(1, x, point @ H @ point / 2, slope)
+    there = np.array([-1.0, 5.0])
+    values, slopes = models.predict(models.coordinates(there))
+    np.testing.assert_allclose(values, [there @ H @ there / 2])
+    np.testing.assert_allclose(models.basis @ slopes[0], H @ there)
+    step = models.newton_step(slopes[0])
+    np.testing.assert_allclose(models.basis @ step, -there)
+    models.measure(0, models.coordinates(there), 0.0, slopes[0])  # adopts H
+    np.testing.assert_allclose(
+        models.basis @ models.H @ models.basis.T, 2 * H, atol=1e-9
+    )
+    models.forget(0)
+    np.testing.assert_allclose(models.basis @ models.H @ models.basis.T, H, atol=1e-9)
+
+
+def test_a_cliff_that_one_subfunction_hides():
+    """One in forty explodes where the others lead; it is seen late, and left again."""
+
+    def f_df(x, i):
+        d = x - 3.0 - 0.1 * (i % 5)
+        value, slope = d @ d / 2, d
+        if i == 7:
+            with np.errstate(over="ignore"):
+                wall = np.exp(20 * (x - 1))
+            value, slope = value + wall.sum(), slope + 20 * wall
+        return value, slope
+
+    def total(x):
+        return sum(f_df(x, i)[0] for i in range(40))
+
+    least = optimize.minimize(total, np.zeros(3)).fun
+    for seed in range(3):
+        optimizer = SFO(f_df, np.zeros(3), range(40), seed=seed)
+        while not optimizer.models.known[7] and len(optimizer.history) < 800:
+            optimizer.optimize(num_steps=1)  # the first two are alike for seed 2
+        reached = [total(optimizer.optimize(1)) for _ in range(10)]
+        assert max(reached[2:]) < total(np.zeros(3))
+        assert reached[-1] < least * 1.01
+
+
 def test_farthest_subfunction_is_measured_and_the_active_set_grows():
     f_df, n, start, _ = quadratics()
     optimizer = SFO(f_df, start, range(n))
@@ -382,3 +428,29 @@ def test_gradients_built_otherwise_are_named():
     ]:
         with pytest.raises(ValueError, match=message):
             structure.flatten(values, "gradient")
+
+
+def test_a_model_is_trained_through_frozen_noise():
+    from dpm.recipes import SwissRollRecipe
+    from dpm.sfo_training import FrozenCosts
+
+    recipe = SwissRollRecipe(trajectory_length=20, n_hidden=8, n_steps=1)
+    X = recipe.load_data().X_train[:600]
+    costs = FrozenCosts(recipe, X, n_minibatches=6, n_draws=2)
+    first = costs(costs.theta_init, costs.minibatches[1])[0]
+    assert costs(costs.theta_init, costs.minibatches[1])[0] == first  # frozen
+    assert costs(costs.theta_init, costs.minibatch(1, freeze=1))[0] != first
+    optimizer = costs.optimizer()
+    optimizer.check_grad(indices=[0, 5])
+
+    def fresh(theta):
+        return sum(costs(theta, costs.minibatch(i, freeze=9))[0] for i in range(6))
+
+    theta = optimizer.optimize(15)
+    assert fresh(theta) < fresh(costs.theta_init) - 0.5
+    costs.refreeze(optimizer, 1)
+    again = optimizer.optimize(5)
+    assert fresh(again) < fresh(costs.theta_init) - 0.5
+    assert set(again) == set(costs.model.parameters)
+    with pytest.raises(ValueError, match="n_minibatches = 601 exceeds"):
+        FrozenCosts(recipe, X, 601)
