@@ -12,7 +12,7 @@ from dpm.recipes import RECIPES, ImageRecipe, SwissRollRecipe
 TOYS = {"SWISS_ROLL": SwissRollRecipe, "HEARTBEAT": HeartbeatRecipe}
 
 
-def parse_model_args(text: str) -> dict:
+def parse_model_args(text: str, option: str = "--model-args") -> dict:
     """Read ``name=value, name=value`` with Python's literals, and nothing else.
 
     The reference evaluates this text as code.
@@ -26,7 +26,7 @@ def parse_model_args(text: str) -> dict:
         return {item.arg: ast.literal_eval(item.value) for item in call.keywords}
     except (SyntaxError, ValueError, TypeError) as error:
         raise ValueError(
-            f"--model-args {text!r} cannot be read ({error}): write names and plain "
+            f"{option} {text!r} cannot be read ({error}): write names and plain "
             "values, such as \"n_scales=3, variant='paper'\""
         ) from None
 
@@ -81,7 +81,12 @@ def parse_args(argv=None) -> argparse.Namespace:
         "--dropout_rate", "--dropout-rate", type=float,
         help="dropout in the inputs of all layers, while training",
     )  # fmt: skip
-    add("--dataset", help="MNIST (the default), CIFAR10, SWISS_ROLL or HEARTBEAT")
+    listed = ", ".join(sorted({*IMAGE_SETS, *TOYS} - {"MNIST"}))
+    add("--dataset", help=f"MNIST (the default) or one of {listed}")
+    add(
+        "--data-args", default="",
+        help='settings of a set of images, such as "width=64, seed=1"',
+    )  # fmt: skip
     add(
         "--plot_before_training", "--plot-before-training", type=parse_bool,
         nargs="?", const=True, default=False, help="plot at step 0 too",
@@ -129,8 +134,13 @@ def recipe_from_args(args):
     shared = given_options(args, SHARED)
     only_toy = given_options(args, ["recipe", *(f.name for f in toy_fields())])
     if dataset in TOYS:
-        if args.model_args or args.dropout_rate is not None:
-            name = "--model-args" if args.model_args else "--dropout_rate"
+        for_images = {
+            "--model-args": args.model_args,
+            "--data-args": args.data_args,
+            "--dropout_rate": args.dropout_rate is not None,
+        }
+        if any(for_images.values()):
+            name = next(option for option, given in for_images.items() if given)
             raise ValueError(
                 f"{name} is for images; every setting of the toys has an option of its "
                 "own: see --help"
@@ -153,5 +163,10 @@ def recipe_from_args(args):
         option = "--" + next(iter(only_toy)).replace("_", "-")
         raise ValueError(f"{option} is for the toys: add --dataset {' or '.join(TOYS)}")
     more = given_options(args, ["dropout_rate"])
-    model_args = parse_model_args(args.model_args)
-    return ImageRecipe(dataset=dataset, model_args=model_args, **shared, **more)
+    return ImageRecipe(
+        dataset=dataset,
+        model_args=parse_model_args(args.model_args),
+        data_args=parse_model_args(args.data_args, "--data-args"),
+        **shared,
+        **more,
+    )

@@ -6,6 +6,7 @@ A data set whose true density is known carries it along, so that the bound K can
 held against the exact log likelihood.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from dpm.checks import check_count
-from dpm.images import GREY_LEVELS, IMAGE_SETS
+from dpm.images import IMAGE_SETS
+from dpm.pictures import Pictures
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Dataset:
     exhaustive : bool
         Whether the rows are all that the data can be, each equally likely, so that
         there is nothing else to hold out.
+    whole : list of ndarray, shape (colours, height, width)
+        Held-out pictures, scaled, that test images were cut from; any size.
     """
 
     name: str
@@ -56,11 +60,26 @@ class Dataset:
     image_shape: tuple | None = None
     grey_level: float = 0.0
     exhaustive: bool = False
+    whole: list = field(default_factory=list)
 
     @property
     def n_dim(self) -> int:
         """Dimensions of a sample."""
         return self.X_train.shape[1]
+
+    @property
+    def description(self) -> dict:
+        """What a checkpoint keeps of its data: settings, sizes and scaling."""
+        return {
+            "name": self.name,
+            "settings": self.settings,
+            "image_shape": self.image_shape and list(self.image_shape),
+            "n_train": len(self.X_train),
+            "n_test": len(self.X_test),
+            "shift": np.asarray(self.shift).tolist(),
+            "scale": self.scale,
+            "grey_level": self.grey_level,
+        }
 
 
 def roll_curve(u):
@@ -204,28 +223,78 @@ def heartbeat(length: int = 20, period: int = 5) -> Dataset:
     )
 
 
-def images(name: str) -> Dataset:
-    """MNIST or CIFAR-10, one row an image, in the order colour, row, column.
+SCALING_TOLERANCE = 1e-3  # of the scale: it moves K by about a thousandth of a bit
+
+
+def check_same_data(dataset: Dataset, saved: dict | None) -> None:
+    """Raise ValueError unless data are those of a checkpoint.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    saved : dict or None
+        The `description` that the checkpoint holds; older ones have none, and pass.
+    """
+    if saved is None:
+        return
+    scaling = ("shift", "scale", "grey_level")
+    now = dataset.description
+    was, now = ({**d, **d.get("settings", {})} for d in (saved, now))
+    for name in dict.fromkeys(["name", *was, *now]):
+        before, given = was.get(name), now.get(name)
+        if name == "settings" or before == given:
+            continue
+        alike = None not in (before, given) and np.shape(before) == np.shape(given)
+        if name in scaling and alike:
+            error = np.abs(np.subtract(before, given)).max() / now["scale"]
+            if error < SCALING_TOLERANCE:
+                continue
+        raise ValueError(
+            f"the checkpoint's data had {name} = {before!r}, but those given have "
+            f"{name} = {given!r}: it can only go on with, or be scored on, the data "
+            "that it was trained on"
+        )
+
+
+def check_settings(name: str, settings) -> None:
+    """Raise ValueError unless a set of images knows all these settings, by name."""
+    known = list(inspect.signature(IMAGE_SETS[name]).parameters)
+    for setting in settings:
+        if setting not in known:
+            raise ValueError(
+                f"{name} has no setting {setting!r}: there are "
+                f"{', '.join(known) or 'none'}"
+            )
+
+
+def images(name: str, **settings) -> Dataset:
+    """A set of images, one row an image, in the order colour, row, column.
 
     The pixels lie in [0, 1]; one mean and one deviation, measured over all pixels of
     the training images, bring them to zero mean and unit variance.
 
     Parameters
     ----------
-    name : {"MNIST", "CIFAR10"}
+    name : str
+        Of `dpm.images.IMAGE_SETS`.
+    **settings
+        Of the function there.
 
     Notes
     -----
     Reference: ``train.py``, which measures both on the first minibatch alone.
     """
-    train, test = IMAGE_SETS[name]()
+    check_settings(name, settings)
+    pictures = Pictures(*IMAGE_SETS[name](**settings))
+    train, test = pictures.train, pictures.test
     if train.shape[1:] != test.shape[1:] or train.shape[2] != train.shape[3]:
         raise ValueError(
             f"{name}: training images of {train.shape[1:]} and test images of "
             f"{test.shape[1:]} (colours, height, width) must be square and alike"
         )
-    histogram = np.bincount(train.ravel(), minlength=256) / train.size
-    levels = np.arange(256) / GREY_LEVELS
+    top = pictures.levels - 1
+    levels = np.arange(pictures.levels) / top
+    histogram = np.bincount(train.ravel(), minlength=len(levels)) / train.size
     shift = float(histogram @ levels)
     scale = float(np.sqrt(histogram @ (levels - shift) ** 2))
     if scale == 0:
@@ -238,8 +307,10 @@ def images(name: str) -> Dataset:
         shift=np.array(shift),
         scale=scale,
         per="pixel",
+        settings=pictures.settings,
         image_shape=train.shape[1:],
-        grey_level=1.0 / (GREY_LEVELS * scale),
+        grey_level=1.0 / (top * scale),
+        whole=[table[picture] for picture in pictures.whole],
     )
 
 

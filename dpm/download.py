@@ -105,7 +105,8 @@ def fetch(remote: Remote, folder: str) -> Path:
     raise ValueError(
         f"{remote.name} cannot be downloaded ({'; '.join(failures)}): connect to the "
         f"network, or put the file in a folder '{folder}' inside a folder of your own "
-        "and name that one in the environment variable DPM_DATA"
+        "and name that one in the environment variable DPM_DATA; --dataset DIGITS "
+        "needs no download"
     )
 
 

@@ -1,11 +1,15 @@
 """``python -m dpm.evaluate DIR``: the numbers of a trained run."""
 
 import argparse
+import dataclasses
 import json
 import sys
 
 from dpm import checkpoint
+from dpm.arguments import parse_model_args
+from dpm.datasets import check_same_data
 from dpm.evaluation import evaluate
+from dpm.recipes import ImageRecipe
 from dpm.train import load_run
 
 
@@ -35,6 +39,27 @@ def export(path, values: dict, meta: dict, report: dict) -> None:
     checkpoint.save(path, arrays, {**meta, "report": report})
 
 
+def data_of(recipe, meta: dict, changed: str = ""):
+    """The data that a run was trained on, or ValueError if they are others now.
+
+    Parameters
+    ----------
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
+    meta : dict
+        Of the checkpoint.
+    changed : str
+        Settings of images that replace those of the recipe, as in --data-args.
+    """
+    if changed and not isinstance(recipe, ImageRecipe):
+        raise ValueError("--data-args is for images")
+    if changed:
+        more = parse_model_args(changed, "--data-args")
+        recipe = dataclasses.replace(recipe, data_args={**recipe.data_args, **more})
+    data = recipe.load_data()
+    check_same_data(data, meta.get("data"))
+    return data
+
+
 def main(argv=None) -> int:
     """Entry point of ``python -m dpm.evaluate``."""
     parser = argparse.ArgumentParser(
@@ -48,12 +73,17 @@ def main(argv=None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of those noises")
     parser.add_argument("--export", metavar="FILE", help="also write a small .npz")
+    parser.add_argument(
+        "--data-args", default="",
+        help="settings of the data that changed since, such as \"path='bark.zip'\"",
+    )  # fmt: skip
     args = parser.parse_args(argv)
     try:
         model, recipe, meta = load_run(args.run)
         if args.export:  # the score is to be that of what the file holds
             values = rounded(model, recipe.tables(model))
-        report = evaluate(model, recipe.load_data(), args.n_draws, args.seed)
+        data = data_of(recipe, meta, args.data_args)
+        report = evaluate(model, data, args.n_draws, args.seed)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
-"""Image data sets: MNIST and CIFAR-10, read from their own formats and scaled.
+"""Image data sets: MNIST and CIFAR-10, read from their own formats, and all the others.
 
-No labels are used: the models of this book learn images alone.
+No labels are used: the models of this book learn images alone. How they are scaled is
+said once, in `dpm.datasets.images`.
 """
 
 import gzip
@@ -9,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from dpm.checks import check_count
 from dpm.download import Remote, cache_folder, fetch, local_copy, unpacked
+from dpm.leaves import dead_leaves
+from dpm.pictures import Pictures
+from dpm.textures import (
+    TEXTURES,
+    bark_at_hand,
+    load_bark,
+    load_texture,
+    texture_file,
+)
 
 MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -38,7 +49,6 @@ CIFAR10_ARCHIVE = Remote(
     ),
 )
 CIFAR10_RECORD = 1 + 3 * 32 * 32  # label, then the red, the green and the blue plane
-GREY_LEVELS = 255.0
 
 
 def read_bytes(path) -> bytes:
@@ -114,12 +124,23 @@ def read_cifar10_images(path) -> np.ndarray:
 
 def at_hand(name: str) -> bool:
     """Whether a data set can be read without downloading anything."""
+    if name in ("DIGITS", "DEAD_LEAVES"):
+        return True
+    if name == "BARK":
+        return bark_at_hand()
+    if name == "TEXTURE":
+        return all(map(texture_file, TEXTURES))
     if name == "CIFAR10":
         return any(map(Path.is_dir, _places(CIFAR10_FOLDER)))
     found = [
         any(map(Path.is_file, _places(f"mnist/{r.name}"))) for r in MNIST_FILES.values()
     ]
     return all(found)
+
+
+def digits_at_hand() -> str:
+    """The set of handwritten digits for those who must not download: a name."""
+    return "MNIST" if at_hand("MNIST") else "DIGITS"
 
 
 def _places(relative: str) -> list[Path]:
@@ -152,4 +173,71 @@ def load_cifar10() -> tuple[np.ndarray, np.ndarray]:
     return train, read_cifar10_images(test)
 
 
-IMAGE_SETS = {"MNIST": load_mnist, "CIFAR10": load_cifar10}
+def load_digits(n_test=297, seed=0) -> Pictures:
+    """Scikit-learn's 1,797 digits of 8 x 8 pixels in 17 grey levels, with no download.
+
+    Parameters
+    ----------
+    n_test : int
+        Held out, drawn at random.
+    seed : int
+        Of that draw.
+    """
+    from sklearn.datasets import load_digits as bundled  # slow to import
+
+    pixels = bundled().images.astype(np.uint8)[:, None]
+    check_count(seed, "seed")
+    check_count(n_test, "n_test", 2)
+    if n_test > len(pixels) - 2:
+        raise ValueError(
+            f"n_test = {n_test}: of {len(pixels)} digits at least 2 must be left"
+        )
+    order = np.random.default_rng(seed).permutation(len(pixels))
+    return Pictures(
+        pixels[order[n_test:]],
+        pixels[order[:n_test]],
+        levels=17,
+        settings={"n_test": n_test, "seed": seed},
+    )
+
+
+def load_dead_leaves(
+    width=32, n_train=50_000, n_test=2_000, smallest=2.0, largest=16.0, seed=0
+) -> Pictures:
+    """Pictures of discs, drawn anew each time: see `dpm.leaves.dead_leaves`.
+
+    Parameters
+    ----------
+    width : int
+    n_train, n_test : int
+        Their draws have nothing in common.
+    smallest, largest : float
+        Cut-offs of the radius, in pixels.
+    seed : int
+    """
+    check_count(seed, "seed")
+    for name, n in (("n_train", n_train), ("n_test", n_test)):
+        check_count(n, name, 2)
+    settings = {
+        "width": width,
+        "n_train": n_train,
+        "n_test": n_test,
+        "smallest": smallest,
+        "largest": largest,
+        "seed": seed,
+    }
+    train, test = (
+        dead_leaves(n, width, smallest, largest, seed=[seed, part])
+        for part, n in enumerate((n_train, n_test))
+    )
+    return Pictures(train, test, settings=settings)
+
+
+IMAGE_SETS = {
+    "MNIST": load_mnist,
+    "CIFAR10": load_cifar10,
+    "DIGITS": load_digits,
+    "DEAD_LEAVES": load_dead_leaves,
+    "BARK": load_bark,
+    "TEXTURE": load_texture,
+}

@@ -194,7 +194,8 @@ class ImageRecipe(BaseRecipe):
 
     Attributes
     ----------
-    dataset : {"MNIST", "CIFAR10"}
+    dataset : str
+        Of `dpm.images.IMAGE_SETS`: "MNIST", "CIFAR10", "DIGITS", "DEAD_LEAVES", ...
     seed : int
     batch_size : int
     learning_rate : float
@@ -204,6 +205,8 @@ class ImageRecipe(BaseRecipe):
     model_args : dict
         Arguments of `DiffusionModel`. `for_data` adds those that the data decide:
         spatial_width, n_colors, uniform_noise.
+    data_args : dict
+        Settings of the data set, such as its seed; numbers and text.
     dtype : {"float32", "float64"}
     """
 
@@ -213,6 +216,7 @@ class ImageRecipe(BaseRecipe):
     learning_rate: float = 1e-3
     dropout_rate: float = 0.0
     model_args: dict = field(default_factory=dict)
+    data_args: dict = field(default_factory=dict)
     dtype: str = "float32"
 
     removes_not_finite = True
@@ -230,6 +234,10 @@ class ImageRecipe(BaseRecipe):
         known = inspect.signature(DiffusionModel).parameters
         for name in self.model_args:
             check_choice(name, known, "model argument")
+        datasets.check_settings(self.dataset, self.data_args)
+        for name, value in self.data_args.items():
+            if not isinstance(value, str | int | float | None):
+                raise ValueError(f"{name} = {value!r}: give a number or a text")
 
     def for_data(self, dataset) -> "ImageRecipe":
         """This recipe with the model arguments that follow from the data."""
@@ -247,7 +255,7 @@ class ImageRecipe(BaseRecipe):
 
     def load_data(self) -> datasets.Dataset:
         """The data this recipe is for."""
-        return datasets.load(self.dataset)
+        return datasets.load(self.dataset, **self.data_args)
 
     def build_model(self) -> DiffusionModel:
         """The model this recipe trains, its parameters not yet initialised."""
@@ -357,7 +365,9 @@ def recipe_of(meta: dict):
 
 def check_recipe(recipe, meta: dict) -> None:
     """Raise ValueError unless the run described by `meta` was of this recipe."""
-    saved, wanted = meta.get("recipe", {}), dataclasses.asdict(recipe)
+    # Older checkpoints of images name no data_args: there were none to choose.
+    saved = {"data_args": {}, **meta.get("recipe", {})}
+    wanted = dataclasses.asdict(recipe)
     different = [k for k in wanted if saved.get(k) != wanted[k]]
     if different:
         k = different[0]

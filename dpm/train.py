@@ -21,6 +21,7 @@ from dpm.arguments import (
     recipe_from_args,
     toy_fields,
 )
+from dpm.datasets import check_same_data
 from dpm.extensions import (
     Checkpoint,
     FinishAfter,
@@ -61,7 +62,9 @@ def load_run(path):
 
 def versions() -> dict:
     """Versions of what shapes a result."""
-    packages = ("pytensor", "jax", "numba", "numpy", "scikit-learn")
+    packages = (
+        "pytensor", "jax", "numba", "numpy", "pillow", "scikit-image", "scikit-learn",
+    )  # fmt: skip
     found = {"python": platform.python_version(), "dpm": __version__}
     for name in packages:
         try:
@@ -187,6 +190,7 @@ def train(
         recipe = recipe.for_data(data)
     loop = MainLoop(recipe, data.X_train)
     if saved is not None:
+        check_same_data(data, saved[1].get("data"))
         loop.restore(*saved)
     if isinstance(recipe, ImageRecipe):
         n_batches = len(data.X_train) // recipe.batch_size
@@ -201,7 +205,11 @@ def train(
     if progress:
         loop.extensions.append(ProgressBar(n_steps or recipe.n_steps))
     if output_dir is not None:
-        meta = {"command": command_line(), "versions": versions()}
+        meta = {
+            "command": command_line(),
+            "versions": versions(),
+            "data": data.description,
+        }
         loop.extensions.append(Checkpoint(path, meta, save_every or recipe.save_every))
     return loop.run()
 
@@ -241,10 +249,10 @@ def resumed_recipe(args):
             f"{path} is not the {checkpoint.FILE_NAME} of a run: to go on from it, put "
             f"it under that name into a folder of its own, and give the folder"
         )
-    if args.dataset is not None or args.model_args or args.recipe is not None:
+    if any((args.dataset, args.data_args, args.model_args, args.recipe)):
         raise ValueError(
             "--resume_file goes on with the model and data of its run: leave out "
-            "--dataset, --model-args and --recipe"
+            "--dataset, --data-args, --model-args and --recipe"
         )
     names = [*SHARED, "dropout_rate", *(f.name for f in toy_fields())]
     if not isinstance(recipe, ImageRecipe):

@@ -254,7 +254,8 @@ def test_bad_options_are_refused_in_one_line(tmp_path, small_mnist):
     out = ["--output-dir", tmp_path]
     check = [
         (
-            "unknown dataset 'CATS': there are CIFAR10, HEARTBEAT, MNIST, SWISS",
+            "unknown dataset 'CATS': there are BARK, CIFAR10, DEAD_LEAVES, DIGITS, "
+            "HEARTBEAT, MNIST, SWISS",
             "--dataset",
             "CATS",
         ),
