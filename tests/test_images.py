@@ -85,6 +85,20 @@ def test_the_real_mnist():
     assert digest == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
 
 
+@pytest.mark.skipif(
+    not (Path(REAL) / "cifar-10-batches-bin").is_dir() or not REAL,
+    reason="DPM_DATA names no copy of CIFAR-10",
+)
+def test_cifar10_at_hand_is_read_though_it_may_be_a_part():
+    data = datasets.load("CIFAR10")
+    assert data.image_shape == (3, 32, 32) and len(data.X_train) >= 1000
+    assert data.X_train.mean() == pytest.approx(0, abs=1e-4)
+    assert data.X_train.std() == pytest.approx(1, rel=1e-4)
+    red, green, blue = data.X_train.reshape(-1, 3, 1024).mean(axis=(0, 2))
+    assert red > green > blue  # photographs are warm
+    assert data.description["n_train"] == len(data.X_train)
+
+
 def write(path, data):
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
