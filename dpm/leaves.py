@@ -161,10 +161,8 @@ def lay(grey, bare, radius, row, column, shade):
         a[seen] for a in (picture, r, y, x, shade, top, bottom)
     )
     leaf, line = _expand(top, bottom)
-    half2 = r[leaf] ** 2 - (line - y[leaf]) ** 2
-    half = np.sqrt(np.maximum(half2, 0))
+    half = np.sqrt(np.maximum(r[leaf] ** 2 - (line - y[leaf]) ** 2, 0))
     left, right = _cut(x[leaf], half, width)
-    right = np.where(half2 < 0, left, right)
     start = (picture[leaf] * height + line) * width
     seen = _in_box(above, picture[leaf], line, line + 1, left, right) > 0
     leaf, left, right, start = (a[seen] for a in (leaf, left, right, start))

@@ -98,6 +98,10 @@ def test_radii_fall_as_their_third_power():
         return (SMALLEST**-2 - r**-2) / (SMALLEST**-2 - LARGEST**-2)
 
     assert stats.kstest(radius[centred], below).pvalue > 1e-4
+    for centre in (row, column):  # uniform as far out as a leaf can be and touch
+        place = (centre + radius) / (WIDTH - 1 + 2 * radius)
+        assert 0 <= place.min() and place.max() <= 1
+        assert stats.kstest(place, "uniform").pvalue > 1e-4
     over_corner = radius[row**2 + column**2 <= radius**2]  # octaves cover alike
     span = np.log(LARGEST / SMALLEST)
     uniform = np.log(over_corner / SMALLEST) / span

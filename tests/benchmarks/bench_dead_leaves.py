@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_dead_leaves.py
 
-The painter draws the same leaves by the same law, one at a time, and ends when a picture
-is covered. Both are timed in turns in one process, and the ratio of their medians is
+The painter draws leaves by the same law, one at a time, and ends when a picture is
+covered. Both are timed in turns in one process, and the ratio of their medians is
 printed; times alone say little, because machines differ.
 """
 
