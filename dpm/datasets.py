@@ -239,7 +239,7 @@ def check_same_data(dataset: Dataset, saved: dict | None) -> None:
         return
     scaling = ("shift", "scale", "grey_level")
     now = dataset.description
-    was, now = ({**d, **d.get("settings", {})} for d in (saved, now))
+    was, now = ({**d.get("settings", {}), **d} for d in (saved, now))
     for name in dict.fromkeys(["name", *was, *now]):
         before, given = was.get(name), now.get(name)
         if name == "settings" or before == given:

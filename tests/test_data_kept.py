@@ -91,6 +91,13 @@ def test_other_settings_are_refused(digits, capsys):
     assert "--data-args 'seed'" in refused(digits, capsys, "--data-args", "seed")
 
 
+def test_a_setting_is_named_rather_than_what_follows_from_it():
+    recipe = recipe_for("DEAD_LEAVES")
+    meta = json.loads(json.dumps({"data": recipe.load_data().description}))
+    with pytest.raises(ValueError, match="data had smallest = 2.0, but .* = 5.0"):
+        evaluate.data_of(recipe, meta, "smallest=5.0")
+
+
 @pytest.mark.parametrize(
     "name, change, fits",
     [
