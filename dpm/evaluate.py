@@ -5,10 +5,11 @@ import dataclasses
 import json
 import sys
 
-from dpm import checkpoint
+from dpm import checkpoint, parzen
 from dpm.arguments import parse_model_args
+from dpm.bound import to_bits
 from dpm.datasets import check_same_data
-from dpm.evaluation import evaluate
+from dpm.evaluation import evaluate, score_log_p
 from dpm.recipes import ImageRecipe
 from dpm.train import load_run
 
@@ -60,30 +61,112 @@ def data_of(recipe, meta: dict, changed: str = ""):
     return data
 
 
-def main(argv=None) -> int:
-    """Entry point of ``python -m dpm.evaluate``."""
+def parse_args(argv=None):
+    """The options of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m dpm.evaluate",
         description="Score a run on held-out data: K, L_null and, where known, L.",
     )
-    parser.add_argument("run", help="folder that dpm.train wrote")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--n-draws", type=int, help="noises per sample (2; 400 of the heartbeat)"
+    add = parser.add_argument
+    add("run", help="folder that dpm.train wrote")
+    add("--json", action="store_true", help="print JSON")
+    add(
+        "--n-draws",
+        type=int,
+        help="noises, or time steps, per sample (2; 400 of the heartbeat)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of those noises")
-    parser.add_argument("--export", metavar="FILE", help="also write a small .npz")
-    parser.add_argument(
-        "--data-args", default="",
+    add("--all-t", action="store_true", help="of images: K summed over every t")
+    add("--n-images", type=int, metavar="N", help="score so many, drawn at random")
+    add("--on-train", action="store_true", help="score training data too")
+    add(
+        "--log-p",
+        type=int,
+        metavar="N",
+        help="also estimate log p of N held-out samples by Eq. 9",
+    )
+    add(
+        "--n-trajectories",
+        type=int,
+        metavar="M",
+        default=10,
+        help="for each of them (10); each takes T evaluations of the network",
+    )
+    add(
+        "--parzen",
+        type=int,
+        metavar="N",
+        nargs="?",
+        const=10_000,
+        help="of images: also Table 2's Parzen window on N samples (10000), each of "
+        "which takes T evaluations of the network",
+    )
+    add("--seed", type=int, default=0, help="of all draws")
+    add("--export", metavar="FILE", help="also write a small .npz")
+    add(
+        "--data-args",
+        default="",
         help="settings of the data that changed since, such as \"path='bark.zip'\"",
-    )  # fmt: skip
-    args = parser.parse_args(argv)
+    )
+    return parser.parse_args(argv)
+
+
+def score(model, data, args) -> dict:
+    """All the numbers that were asked for."""
+    if data.image_shape is None and args.parzen is not None:
+        raise ValueError(f"--parzen is for images, but the run is on {data.name}")
+    report = evaluate(
+        model,
+        data,
+        args.n_draws,
+        args.seed,
+        all_t=args.all_t,
+        n_images=args.n_images,
+        on_train=args.on_train,
+    )
+    if args.log_p is not None:
+        found = score_log_p(model, data, args.log_p, args.n_trajectories, args.seed)
+        report["eq. 9"] = found
+    if args.parzen is not None:
+        found = parzen.score_model(model, data, args.parzen, args.seed)
+        report["Parzen window"] = {
+            "value": to_bits(found.log_p),
+            "standard_error": to_bits(found.standard_error),
+            "unit": "bits/image",
+            "nats": found.log_p,
+            "nats_standard_error": found.standard_error,
+            "sigma": found.sigma,
+            "sigma_at_end_of_grid": found.sigma in (found.grid[0], found.grid[-1]),
+            "n_samples": found.n_samples,
+        }
+    return report
+
+
+def show(report: dict, of: str = "") -> None:
+    """Print a report, one number a line."""
+    for name, row in report.items():
+        if name == "train":
+            show(row, "training data, ")
+        elif name == "eq. 9":
+            show({"log p": row["log p"]}, f"{row['n']} samples, ")
+            print(f"{'':>14} of {row['n_trajectories']} trajectories a sample ", end="")
+            print(f"{row['effective_sample_size']:.1f} count")
+        elif isinstance(row, dict):
+            error = row["standard_error"]
+            print(f"{of + name:>10} {row['value']:8.3f} +- {error:.3f} {row['unit']}")
+            if "sigma" in row:
+                print(f"{'':>14} sigma {row['sigma']:.3f}, {row['n_samples']} samples")
+                if row["sigma_at_end_of_grid"]:
+                    print(f"{'':>14} the width stands at an end of its grid")
+
+
+def main(argv=None) -> int:
+    """Entry point of ``python -m dpm.evaluate``."""
+    args = parse_args(argv)
     try:
         model, recipe, meta = load_run(args.run)
         if args.export:  # the score is to be that of what the file holds
             values = rounded(model, recipe.tables(model))
-        data = data_of(recipe, meta, args.data_args)
-        report = evaluate(model, data, args.n_draws, args.seed)
+        report = score(model, data_of(recipe, meta, args.data_args), args)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -92,10 +175,7 @@ def main(argv=None) -> int:
     if args.json:
         print(json.dumps({"recipe": meta["recipe"], **report}, indent=2))
         return 0
-    for name, row in report.items():
-        if name != "kl_per_step":
-            error = row["standard_error"]
-            print(f"{name:>10} {row['value']:8.3f} +- {error:.3f} {row['unit']}")
+    show(report)
     return 0
 
 

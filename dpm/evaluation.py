@@ -1,4 +1,9 @@
-"""How good a model is: K against L_null and, where it is known, the exact L."""
+"""How good a model is: K against L_null and, where it is known, the exact L.
+
+K of a toy is summed over every t. K of images is estimated from a few time steps of
+each image (`estimate_bound`), or summed over every t (`bound_all_t`). Either way the
+standard error is that over images. log p itself is estimated by `log_likelihood`.
+"""
 
 import numpy as np
 import pytensor
@@ -6,7 +11,8 @@ import pytensor.tensor as pt
 from tqdm import tqdm
 
 from dpm.bound import binomial_null_log_likelihood, null_log_likelihood, to_bits
-from dpm.checks import check_bits, check_data
+from dpm.checks import check_bits, check_count, check_data
+from dpm.likelihood import log_likelihood
 
 
 def compile_terms(model, batch_size: int):
@@ -104,6 +110,7 @@ def bound_per_draw(model, X, n_draws: int = 100, seed: int = 0):
 
 
 IMAGE_BATCH = 500
+ALL_T_BATCH = 100  # one time step for all of them: fastest where it fits into caches
 
 
 def compile_estimate(model, batch_size: int):
@@ -121,8 +128,10 @@ def compile_estimate(model, batch_size: int):
 def estimate_bound(model, X, n_draws: int = 3, seed: int = 0, compute=None):
     """K of Eq. 14 for each image, from random time steps.
 
-    Each image gets `n_draws` time steps of its own, drawn uniformly from 1..T-1, with
-    noise, and T-1 times their mean divergence stands for the sum: an unbiased estimate.
+    Each image gets `n_draws` time steps of its own, with noise, and T-1 times their
+    mean divergence stands for the sum of Eq. 14. The time steps are evenly spaced from
+    a random start (`spread_times`), so the estimate is unbiased, and the more they are
+    the less is left of the variance between early and late steps.
 
     Parameters
     ----------
@@ -146,7 +155,7 @@ def estimate_bound(model, X, n_draws: int = 3, seed: int = 0, compute=None):
     size = min(IMAGE_BATCH, len(X))
     compute = compute or compile_estimate(model, size)
     rng = np.random.default_rng(seed)
-    times = rng.integers(1, model.trajectory_length, size=(n_draws, len(X)))
+    times = spread_times(model.trajectory_length, n_draws, len(X), rng)
     K, KL = np.zeros((2, n_draws, len(X)))
     starts = range(0, len(X), size)
     for draw in tqdm(range(n_draws), desc="evaluate", leave=False):
@@ -163,6 +172,85 @@ def estimate_bound(model, X, n_draws: int = 3, seed: int = 0, compute=None):
     return K.mean(axis=0), times, KL
 
 
+def spread_times(T: int, n_draws: int, n: int, rng) -> np.ndarray:
+    """Time steps in 1..T-1, (n_draws, n): columns evenly spaced, from a random start.
+
+    All steps come up equally often on average, and from n_draws = T-1 each comes up in
+    every column.
+    """
+    place = (np.arange(n_draws)[:, None] + rng.random(n)) / n_draws
+    return np.minimum(1 + (place * (T - 1)).astype(int), T - 1)
+
+
+def bound_all_t(model, X, seed: int = 0, progress: bool = True):
+    """K of Eq. 14 for each image, the sum over t = 1..T-1 in full.
+
+    Takes T-1 evaluations of the network for each image. Its only noise is that of the
+    forward trajectory, drawn once for each image and step.
+
+    Parameters
+    ----------
+    model : DiffusionModel
+    X : ndarray, shape (n, n_dim)
+    seed : int
+
+    Returns
+    -------
+    K : ndarray, shape (n,)
+        Nats.
+    KL : ndarray, shape (T-1,)
+        Mean divergence at each t = 1..T-1, in nats.
+    """
+    X = check_data(X, model.n_dim)
+    size = min(ALL_T_BATCH, len(X))
+    shape = (size, *model.sample_shape)
+    types = {"X": X[:size].shape, "noise": shape, "t": (1, 1), "uniform": shape}
+    inputs = [pt.tensor(k, shape=s, dtype=model.dtype) for k, s in types.items()]
+    compute = pytensor.function(inputs, model.get_KL(*inputs))
+    ends = float(model._bound(pt.zeros((1, 1), dtype=model.dtype)).eval()[0])
+    total, KL = np.zeros(len(X)), np.zeros(model.trajectory_length - 1)
+    starts = range(0, len(X), size)
+    bar = tqdm(range(len(KL)), "K, all t", leave=False, disable=not progress or None)
+    for k in bar:
+        t = np.full((1, 1), k + 1, model.dtype)
+        rng = np.random.default_rng([seed, k + 1])
+        for start in starts:
+            rows = np.arange(start, start + size) % len(X)  # the last batch is filled
+            noise = rng.standard_normal(shape, dtype=model.dtype)
+            uniform = rng.random(shape, dtype=model.dtype)
+            part = compute(X[rows].astype(model.dtype), noise, t, uniform)
+            n_new = min(size, len(X) - start)
+            new = np.asarray(part)[:n_new]
+            total[start : start + n_new] += new
+            KL[k] += new.sum(dtype=float) / len(X)
+    return ends - total, KL
+
+
+def bits_per_dimension(K, n_dim: int, grey_level: float):
+    """What K promises of whole grey levels: at most so many bits a pixel and colour.
+
+    Data that were whole numbers, 0 to 255, before uniform noise filled the gaps between
+    them, have a density whose cells of one grey level hold their probabilities. By
+    Jensen the mean of its logarithm is below that of the probability, so
+
+    .. math:: -\\frac1D \\log_2 P(\\text{levels}) \\le
+        -\\frac{K}{D \\log 2} - \\log_2 \\Delta
+
+    where Delta is the width of one grey level in the units of the data that K is of,
+    1 / (255 scale): the last term is what the change of units adds.
+
+    Parameters
+    ----------
+    K : array_like
+        Nats an image, of data with uniform noise of width `grey_level` on them.
+    n_dim : int
+        D, pixels times colours.
+    grey_level : float
+        Delta.
+    """
+    return -to_bits(np.asarray(K)) / n_dim - np.log2(grey_level)
+
+
 def bits_per_pixel_above_null(model, K):
     """K - L_null in bits per pixel, all colours summed, from K in nats per image."""
     L_null = null_log_likelihood(model.n_dim)
@@ -175,7 +263,27 @@ def mean_and_error(values) -> tuple[float, float]:
     return float(np.mean(values)), float(error)
 
 
-def evaluate(model, dataset, n_draws: int | None = None, seed: int = 0) -> dict:
+def some_rows(X, n: int | None, seed: int = 0) -> np.ndarray:
+    """`n` rows of X drawn without replacement, in their order; all of them for None.
+
+    Not the first n: those of MNIST's test images come from other writers than the rest.
+    """
+    if n is None or check_count(n, "n", 1) >= len(X):
+        return X
+    rng = np.random.default_rng(seed)
+    return X[np.sort(rng.choice(len(X), n, replace=False))]
+
+
+def evaluate(
+    model,
+    dataset,
+    n_draws: int | None = None,
+    seed: int = 0,
+    *,
+    all_t: bool = False,
+    n_images: int | None = None,
+    on_train: bool = False,
+) -> dict:
     """Score a model on held-out data, as in the paper's Table 1.
 
     Parameters
@@ -183,9 +291,18 @@ def evaluate(model, dataset, n_draws: int | None = None, seed: int = 0) -> dict:
     model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
     dataset : Dataset
     n_draws : int, optional
-        Forward noises for each sample; 2 where left out, and 400 of data that are
-        exhaustive, where the standard error comes from the draws alone.
+        Noises for each sample; of images, time steps for each. 2 where left out, and
+        400 of data that are exhaustive, where the standard error comes from the draws
+        alone.
     seed : int
+    all_t : bool
+        Whether K of images is summed over every t; that of toys always is.
+    n_images : int, optional
+        Use so many of the held-out samples, drawn at random. Exhaustive data are always
+        used whole.
+    on_train : bool
+        Whether to score as many samples of the training data too: the difference is
+        what the model learned by heart. Exhaustive data have no others.
 
     Returns
     -------
@@ -193,37 +310,90 @@ def evaluate(model, dataset, n_draws: int | None = None, seed: int = 0) -> dict:
         ``K``, ``L_null``, ``K - L_null`` and, where the data's density is known,
         ``L`` and ``L - K``, each a dict of ``value``, ``standard_error`` and
         ``unit``; and ``kl_per_step``, the terms t = 2..T of Eq. 14, in bits (of images:
-        as estimated, None where no draw fell).
+        as estimated, None where no draw fell). Of images with grey levels also
+        ``grey levels``, see `bits_per_dimension`. ``n`` is the number of samples.
+        ``train``, where asked for, is the same of training data.
     """
+    if dataset.image_shape not in (None, model.sample_shape):
+        raise ValueError(
+            f"the model takes images of shape {model.sample_shape} (colours, "
+            f"height, width), but {dataset.name} has {dataset.image_shape}"
+        )
+    if dataset.exhaustive and (on_train or n_images is not None):
+        raise ValueError(
+            f"the {len(dataset.X_test)} samples of {dataset.name} are all that there "
+            "are: they are scored whole, and nothing is held out that training data "
+            "could be compared with"
+        )
     default = 400 if dataset.exhaustive else 2
-    n_draws = default if n_draws is None else n_draws
-    per, L_null = 1, null_log_likelihood(dataset.n_dim)
-    if dataset.image_shape is not None:
-        if model.sample_shape != dataset.image_shape:
-            raise ValueError(
-                f"the model takes images of shape {model.sample_shape} (colours, "
-                f"height, width), but {dataset.name} has {dataset.image_shape}"
-            )
-        K, t, KL = estimate_bound(model, dataset.X_test, n_draws, seed)
+    how = (default if n_draws is None else n_draws, seed, all_t)
+    held_out = some_rows(dataset.X_test, n_images, seed)
+    report = _scores(model, dataset, held_out, *how)
+    if on_train:
+        train = some_rows(dataset.X_train, len(held_out), seed)
+        report["train"] = _scores(model, dataset, train, *how)
+    return report
+
+
+def _scores(model, dataset, X, n_draws, seed, all_t) -> dict:
+    """`evaluate` of one part of the data."""
+    images = dataset.image_shape is not None
+    L_null = null_log_likelihood(dataset.n_dim)
+    if images and all_t:
+        K, kl = bound_all_t(model, X, seed)
+    elif images:
+        K, t, KL = estimate_bound(model, X, n_draws, seed)
         steps = range(1, model.trajectory_length)
         kl = [KL[t == k].mean() if (t == k).any() else np.nan for k in steps]
-        per = model.spatial_width**2  # images are counted per pixel
     elif dataset.exhaustive:
-        K, kl = bound_per_draw(model, dataset.X_test, n_draws, seed)
-        L_null = binomial_null_log_likelihood(dataset.X_test, *model.prior).mean()
+        K, kl = bound_per_draw(model, X, n_draws, seed)
+        L_null = binomial_null_log_likelihood(X, *model.prior).mean()
     else:
-        K, kl = bound_per_sample(model, dataset.X_test, n_draws, seed)
-    K, kl = to_bits(K) / per, np.array(kl) / per
-    unit = f"bits/{dataset.per}"
+        K, kl = bound_per_sample(model, X, n_draws, seed)
+    per = pixels_of(model) if images else 1  # images are counted per pixel
+    nats, K, kl = K, to_bits(K) / per, np.array(kl) / per
     L_null = to_bits(L_null) / per
     rows = {"K": K, "L_null": np.full(len(K), L_null), "K - L_null": K - L_null}
     if dataset.log_density is not None:
-        L = to_bits(dataset.log_density(dataset.X_test))
+        L = to_bits(dataset.log_density(X))
         L = np.full(len(K), L.mean()) if dataset.exhaustive else L
         rows |= {"L": L, "L - K": L - K}
-    report = {}
-    for name, values in rows.items():
-        value, error = mean_and_error(values)
-        report[name] = {"value": value, "standard_error": error, "unit": unit}
+    unit = f"bits/{dataset.per}"
+    report = {name: row(values, unit) for name, values in rows.items()}
+    level = dataset.grey_level
+    if images and level and np.isclose(model.uniform_noise, level):
+        bits = bits_per_dimension(nats, dataset.n_dim, level)
+        report["grey levels"] = row(bits, "bits/dimension, at most")
     report["kl_per_step"] = [None if np.isnan(k) else k for k in to_bits(kl).tolist()]
+    report["n"] = len(X)
     return report
+
+
+def pixels_of(model) -> int:
+    """Pixels of an image, whatever its colours."""
+    return int(np.prod(model.sample_shape[-2:]))
+
+
+def row(values, unit: str) -> dict:
+    """Mean and standard error as a report has them."""
+    value, error = mean_and_error(values)
+    return {"value": value, "standard_error": error, "unit": unit}
+
+
+def score_log_p(model, dataset, n: int, n_trajectories: int = 10, seed: int = 0):
+    """`log_likelihood` of some held-out samples, for a report.
+
+    Returns
+    -------
+    dict
+        ``log p``, and ``effective_sample_size``, the mean over the samples.
+    """
+    X = some_rows(dataset.X_test, n, seed)
+    found = log_likelihood(model, X, n_trajectories, seed)
+    per = 1 if dataset.image_shape is None else pixels_of(model)
+    return {
+        "log p": row(to_bits(found.log_p) / per, f"bits/{dataset.per}"),
+        "effective_sample_size": float(found.effective_sample_size.mean()),
+        "n_trajectories": n_trajectories,
+        "n": len(X),
+    }

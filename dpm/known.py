@@ -175,6 +175,7 @@ class KnownBits:
 
     def __init__(self, beta, q0, rho: float = 0.5):
         beta = np.asarray(check_rate(beta, closed=True), dtype=float)
+        self.beta_arr = pt.as_tensor(beta)
         self.world = exact.bits_world(q0, beta, rho)
         self.trajectory_length = self.world.T
         self.prior = (rho,)

@@ -101,6 +101,27 @@ def test_checkpoints_can_be_scored(finished, capsys):
     assert len(report["kl_per_step"]) == 5
 
 
+def test_every_score_can_be_asked_for(finished, capsys):
+    folder, _ = finished
+    options = "--all-t --n-images 6 --on-train --log-p 2 --n-trajectories 3"
+    options = [str(folder), *options.split(), "--parzen", "20"]
+    assert evaluate.main([*options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["n"] == report["train"]["n"] == 6
+    assert None not in report["kl_per_step"]
+    assert report["train"]["K"]["value"] != report["K"]["value"]
+    assert report["grey levels"]["unit"] == "bits/dimension, at most"
+    assert 1 <= report["eq. 9"]["effective_sample_size"] <= 3
+    window = report["Parzen window"]
+    assert window["n_samples"] == 20 and window["unit"] == "bits/image"
+    assert window["value"] == pytest.approx(window["nats"] / np.log(2))
+    assert evaluate.main(options) == 0
+    out = capsys.readouterr().out
+    for words in ("training data, K", "log p", "of 3 trajectories", "20 samples"):
+        assert words in out
+    assert f"{report['K']['value']:.3f}" in out
+
+
 def test_resuming_takes_more_steps_in_the_same_folder(finished):
     folder, _ = finished
     before = len(list(folder.parent.iterdir()))
