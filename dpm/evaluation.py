@@ -2,7 +2,8 @@
 
 K of a toy is summed over every t. K of images is estimated from a few time steps of
 each image (`estimate_bound`), or summed over every t (`bound_all_t`). Either way the
-standard error is that over images. log p itself is estimated by `log_likelihood`.
+standard error is that over images; only of data that are all there, like the
+heartbeat, is it that over draws. log p itself is estimated by `log_likelihood`.
 """
 
 import numpy as np
@@ -386,13 +387,18 @@ def score_log_p(model, dataset, n: int, n_trajectories: int = 10, seed: int = 0)
     Returns
     -------
     dict
-        ``log p``, and ``effective_sample_size``, the mean over the samples.
+        ``log p``, and ``effective_sample_size``, the mean over the samples. Of all of
+        exhaustive data the standard error is that of the trajectories.
     """
     X = some_rows(dataset.X_test, n, seed)
     found = log_likelihood(model, X, n_trajectories, seed)
     per = 1 if dataset.image_shape is None else pixels_of(model)
+    log_p = row(to_bits(found.log_p) / per, f"bits/{dataset.per}")
+    if dataset.exhaustive and len(X) == len(dataset.X_test):
+        error = to_bits(np.hypot.reduce(found.standard_error)) / len(X)
+        log_p["standard_error"] = float(error)
     return {
-        "log p": row(to_bits(found.log_p) / per, f"bits/{dataset.per}"),
+        "log p": log_p,
         "effective_sample_size": float(found.effective_sample_size.mean()),
         "n_trajectories": n_trajectories,
         "n": len(X),

@@ -61,8 +61,8 @@ def log_likelihood(
 
     Parameters
     ----------
-    model : GaussianDiffusion, DiffusionModel, or another with their ``kernels``,
-        ``prior``, ``beta_arr``, ``reverse_step`` and ``first_step``
+    model : GaussianDiffusion, BinomialDiffusion, DiffusionModel, or another with their
+        ``kernels``, ``prior``, ``beta_arr``, ``reverse_step`` and ``first_step``
     X : ndarray, shape (n, n_dim)
         A model's `uniform_noise` is added first, one draw a sample: the density is that
         at the point where the sample then lies.

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dpm import arguments, checkpoint, datasets, evaluate, images, recipes, train
+from dpm.heartbeat import HeartbeatRecipe
 from dpm.recipes import ImageRecipe, SwissRollRecipe
 
 MODEL_ARGS = arguments.parse_model_args(
@@ -166,6 +167,18 @@ def test_the_swiss_roll_keeps_its_data_too():
     meta["data"]["shift"][1] += 1.0
     with pytest.raises(ValueError, match="data had shift = "):
         evaluate.data_of(recipe, meta)
+
+
+def test_the_heartbeat_keeps_its_data_too():
+    recipe = HeartbeatRecipe()
+    meta = json.loads(json.dumps({"data": recipe.load_data().description}))
+    assert meta["data"]["settings"] == {"length": 20, "period": 5}
+    assert evaluate.data_of(recipe, meta).exhaustive
+    assert evaluate.data_of(recipe, {}).exhaustive  # of a checkpoint without
+    with pytest.raises(ValueError, match="is for images"):
+        evaluate.data_of(recipe, meta, "period=4")
+    with pytest.raises(ValueError, match="data had period = 5"):
+        evaluate.data_of(dataclasses.replace(recipe, period=4), meta)
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,53 @@ def test_K_is_that_of_an_exact_world():
     np.testing.assert_allclose(kl, steps, rtol=0.03)
 
 
+def test_log_p_is_the_sum_over_all_ways_back():
+    """Eq. 9 from forward trajectories, against every way back from pi."""
+    model = shaken(dataclasses.replace(SMALL, trajectory_length=4, n_t_per_minibatch=3))
+    states = exact.bit_strings(6)
+    symbols = pt.as_tensor(states.astype(float))
+    p = np.where(states == 1, model.rho, 1 - model.rho).prod(axis=1)
+    for t in (3, 2, 1, 0):
+        step = model.reverse_step(symbols, pt.as_tensor(t)) if t else None
+        (rate,) = values_of(model.first_step(symbols) if step is None else step)
+        p = np.where(states[:, None] == 1, rate, 1 - rate).prod(axis=-1) @ p
+    assert p.sum() == pytest.approx(1)
+    some = states[[0, 9, 18, 36, 63]].astype(float)
+    found = evaluation.log_likelihood(model, some, 4000, progress=False)
+    assert (found.standard_error < 0.1).all()
+    exactly = np.log(p[[0, 9, 18, 36, 63]])
+    assert (np.abs(found.log_p - exactly) < 4 * found.standard_error).all()
+
+
+def test_log_p_of_an_untrained_model_is_that_of_pi():
+    """In single precision: all weights are equal, by detailed balance."""
+    model = dataclasses.replace(SMALL, dtype="float32").build_model()
+    model.initialize(np.random.default_rng(0))
+    data = SMALL.load_data()
+    found = evaluation.score_log_p(model, data, len(data.X_test), 4)
+    null = bound.binomial_null_log_likelihood(data.X_test, model.rho).mean()
+    assert found["log p"]["value"] == pytest.approx(null / np.log(2), abs=1e-4)
+    assert found["effective_sample_size"] == pytest.approx(4)
+    assert found["log p"]["standard_error"] < 1e-3  # of draws
+
+
+def test_the_error_of_log_p_of_all_sequences_is_that_of_draws():
+    model, data = shaken(), SMALL.load_data()
+    one = evaluation.score_log_p(model, data, 3, 50)["log p"]["standard_error"]
+    seeds = range(1, 31)
+    many = [evaluation.score_log_p(model, data, 3, 50, s)["log p"] for s in seeds]
+    spread = np.std([log_p["value"] for log_p in many], ddof=1)
+    errors = [one, *(log_p["standard_error"] for log_p in many)]
+    assert spread == pytest.approx(np.mean(errors), rel=0.5)
+
+
+@pytest.mark.parametrize("option", [{"n_images": 2}, {"on_train": True}])
+def test_all_there_is_is_scored_whole(option):
+    model = SMALL.build_model()
+    with pytest.raises(ValueError, match="the 3 samples of HEARTBEAT are all that"):
+        evaluation.evaluate(model, SMALL.load_data(), 2, **option)
+
+
 def exact_kl(world, t):
     """D_KL(q(x^(t-1) | x^t, x^0) || p(x^(t-1) | x^t)), the same for every x^(t-1)."""
     kl = exact.kl(world.posterior(t), world.reverse[t - 1][:, :, None])  # [x^t, x^0]
@@ -557,6 +604,7 @@ def test_command_line(tmp_path):
     assert report["K"]["value"] < report["L"]["value"]
     assert report["K"]["standard_error"] > 0
     assert len(report["kl_per_step"]) == 11
+    assert report["n"] == 5
     model, recipe, _ = train.load_run(out)
     assert recipe.trajectory_length == 12 and model.sample_shape == (20,)
 
@@ -567,6 +615,7 @@ def test_command_line(tmp_path):
         (["--noise", "0.3"], "--noise is not a setting of HEARTBEAT"),
         (["--recipe", "wide"], "unknown recipe of HEARTBEAT 'wide': there are paper"),
         (["--dropout_rate", "0.1"], "is for images"),
+        (["--data-args", "seed=1"], "--data-args is for images"),
         (["--trajectory-length", "1"], "T = 1"),
         (["--rho", "1.5"], "rho = 1.5 lies outside"),
     ],
