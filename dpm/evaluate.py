@@ -141,22 +141,31 @@ def score(model, data, args) -> dict:
     return report
 
 
-def show(report: dict, of: str = "") -> None:
-    """Print a report, one number a line."""
+def lines(report: dict, of: str = ""):
+    """Name and number of each line that is printed."""
     for name, row in report.items():
         if name == "train":
-            show(row, "training data, ")
+            yield from lines(row, "training data: ")
         elif name == "eq. 9":
-            show({"log p": row["log p"]}, f"{row['n']} samples, ")
-            print(f"{'':>14} of {row['n_trajectories']} trajectories a sample ", end="")
-            print(f"{row['effective_sample_size']:.1f} count")
+            yield from lines({f"log p of {row['n']} samples": row["log p"]})
+            yield (
+                f"worth {row['effective_sample_size']:.1f} equal ones",
+                f"of {row['n_trajectories']} trajectories a sample",
+            )
         elif isinstance(row, dict):
             error = row["standard_error"]
-            print(f"{of + name:>10} {row['value']:8.3f} +- {error:.3f} {row['unit']}")
+            yield of + name, f"{row['value']:8.3f} +- {error:.3f} {row['unit']}"
             if "sigma" in row:
-                print(f"{'':>14} sigma {row['sigma']:.3f}, {row['n_samples']} samples")
-                if row["sigma_at_end_of_grid"]:
-                    print(f"{'':>14} the width stands at an end of its grid")
+                end = ", at an end of its grid" if row["sigma_at_end_of_grid"] else ""
+                yield f"{row['n_samples']} samples", f"sigma {row['sigma']:.3f}{end}"
+
+
+def show(report: dict) -> None:
+    """Print a report, one number a line."""
+    table = list(lines(report))
+    width = max(len(name) for name, _ in table)
+    for name, number in table:
+        print(f"{name:>{width}} {number}")
 
 
 def main(argv=None) -> int:

@@ -181,6 +181,17 @@ def test_log_p_of_bits_is_the_sum_over_all_ways_back():
     assert misses.max() < 4
 
 
+def test_steps_forth_of_bits_end_at_the_models_own_pi():
+    """Any steps forth would do for Eq. 9; these must be those of the model's rho."""
+    model = KnownBits([0.25, 1.0], [0.5, 0.1, 0.1, 0.3], 0.3)
+    states = exact.bit_strings(2).astype(float)
+    step = likelihood.compile_step(model, 4)
+    after, _, log_q, log_pi = step(states, 1, np.full((4, 2), 0.4))
+    assert not after.any()  # 0.4 is above rho
+    np.testing.assert_allclose(log_q, 2 * np.log(0.7))
+    np.testing.assert_allclose(log_pi, 2 * np.log(0.7))
+
+
 def untrained_toy():
     model = GaussianDiffusion(FixedSchedule([0.1, 0.2, 0.3]), RBFNetwork(2, 3, 3), 2)
     for variable in model.parameters.values():

@@ -117,7 +117,7 @@ def test_every_score_can_be_asked_for(finished, capsys):
     assert window["value"] == pytest.approx(window["nats"] / np.log(2))
     assert evaluate.main(options) == 0
     out = capsys.readouterr().out
-    for words in ("training data, K", "log p", "of 3 trajectories", "20 samples"):
+    for words in ("training data: K", "log p of 2", "of 3 trajectories", "20 samples"):
         assert words in out
     assert f"{report['K']['value']:.3f}" in out
 

@@ -95,24 +95,30 @@ def test_fitting_finds_a_planted_mixture():
         U = rng.standard_normal((n, 3))
         return 5.0 + U @ turn, 40.0 + 10.0 * truth.sample(U, rng), U
 
-    X, y, _ = draw(8000)
-    X_new, y_new, U = draw(8000)
+    X, y, _ = draw(6000)
+    X_new, y_new, U = draw(6000)
     exact = np.asarray(truth.score(U, (y_new - 40.0) / 10.0)) - np.log(10.0)
-    found = mcgsm.fit(X, y, 3, 2, max_iter=300, progress=False)
+    found = mcgsm.fit(X, y, 3, 2, max_iter=150, progress=False)
     gap, error = mean_and_error(exact - found.log_prob(X_new, y_new))
     assert -4 * error < gap < 0.01 + 4 * error and error < 0.01
     plain = mcgsm.fit(X, y, 1, 1, max_iter=100, progress=False)
     assert (exact - plain.log_prob(X_new, y_new)).mean() > 0.1
 
 
-def test_an_autoregressive_process_has_its_entropy_rate():
+@pytest.fixture(scope="module")
+def reader():
+    """Knows Gaussian pictures of 6 x 6 pixels."""
+    images = autoregressive(2500, 6)
+    return mcgsm.PictureModel(images, 1, 10_000, 2, 1, max_iter=150, progress=False)
+
+
+def test_an_autoregressive_process_has_its_entropy_rate(reader):
     """Inside; and over whole small pictures, the exact Gaussian density."""
     width, a, b, sigma = 6, 0.7, 0.6, 0.5
-    train, test = autoregressive(2500, width), autoregressive(1500, width, seed=1)
-    model = mcgsm.PictureModel(train, 1, 20_000, 2, 1, max_iter=250, progress=False)
-    log_p = model.log_prob(test)
+    test = autoregressive(1500, width, seed=1)
+    log_p = reader.log_prob(test)
     rate = -0.5 * np.log(2 * np.pi * np.e * sigma**2)
-    mean, error = mean_and_error(model.inside(log_p))
+    mean, error = mean_and_error(reader.inside(log_p))
     assert mean == pytest.approx(rate, abs=4 * error) and error < 0.01
     along, down = (toeplitz(k ** np.arange(width)) / (1 - k**2) for k in (a, b))
     whole = multivariate_normal(cov=sigma**2 * np.kron(down, along))
@@ -121,19 +127,18 @@ def test_an_autoregressive_process_has_its_entropy_rate():
     assert -4 * error < gap < 0.02  # nats a pixel; the edge has many cases
 
 
-def test_pixels_are_read_in_order():
+def test_pixels_are_read_in_order(reader):
     """A pixel's score does not change with those that are read later."""
-    images = autoregressive(60, 7)
-    model = mcgsm.PictureModel(images, 2, 2000, 2, 1, max_iter=5, progress=False)
-    before = model.log_prob(images[:1])
-    r, c = 3, 4
-    changed = images[:1].copy()
+    images = autoregressive(1, 6)
+    before = reader.log_prob(images)
+    r, c = 2, 3
+    changed = images.copy()
     changed[0, r, c + 1 :] += 1.0
     changed[0, r + 1 :] -= 1.0
-    after = model.log_prob(changed)
-    np.testing.assert_array_equal(before[0, :r], after[0, :r])
-    np.testing.assert_array_equal(before[0, r, : c + 1], after[0, r, : c + 1])
-    assert (before[0, r, c + 1 :] != after[0, r, c + 1 :]).all()
+    after = reader.log_prob(changed)
+    np.testing.assert_allclose(before[0, :r], after[0, :r])
+    np.testing.assert_allclose(before[0, r, : c + 1], after[0, r, : c + 1])
+    assert (abs(before - after)[0, r, c + 1 :] > 1e-3).all()
 
 
 def test_neighbours_are_where_they_should_be():
@@ -148,14 +153,15 @@ def test_neighbours_are_where_they_should_be():
     assert told == [[34, 35, 0, 40, 1, 1, 0, 1]]
 
 
-def test_pictures_are_drawn_as_they_were():
-    images = autoregressive(1500, 6, seed=2)
-    model = mcgsm.PictureModel(images, 1, 20_000, 1, 1, max_iter=100, progress=False)
-    drawn = model.sample(3000, np.random.default_rng(5), progress=False)
-    covariances = [
-        np.cov(X[:, 2:4, 2:4].reshape(len(X), -1).T) for X in (drawn, images)
-    ]
-    np.testing.assert_allclose(*covariances, atol=0.12)
+def test_pictures_are_drawn_as_they_were(reader):
+    """Of the upper left corner, where edge and inside meet, all covariances."""
+    drawn = reader.sample(4000, np.random.default_rng(5), progress=False)
+    corner = drawn[:, :2, :3].reshape(4000, -1)
+    along, down = (0.7, 3), (0.6, 2)
+    along, down = (toeplitz(k ** np.arange(n)) / (1 - k**2) for k, n in (along, down))
+    exact = 0.25 * np.kron(down, along)
+    np.testing.assert_allclose(np.cov(corner.T), exact, atol=0.12)
+    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.06)
 
 
 def test_bad_input_is_refused():
