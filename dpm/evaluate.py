@@ -152,7 +152,7 @@ def lines(report: dict, of: str = ""):
                 f"worth {row['effective_sample_size']:.1f} equal ones",
                 f"of {row['n_trajectories']} trajectories a sample",
             )
-        elif isinstance(row, dict):
+        elif "unit" in row:
             error = row["standard_error"]
             yield of + name, f"{row['value']:8.3f} +- {error:.3f} {row['unit']}"
             if "sigma" in row:

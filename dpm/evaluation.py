@@ -312,8 +312,8 @@ def evaluate(
         ``L`` and ``L - K``, each a dict of ``value``, ``standard_error`` and
         ``unit``; and ``kl_per_step``, the terms t = 2..T of Eq. 14, in bits (of images:
         as estimated, None where no draw fell). Of images with grey levels also
-        ``grey levels``, see `bits_per_dimension`. ``n`` is the number of samples.
-        ``train``, where asked for, is the same of training data.
+        ``grey levels``, see `bits_per_dimension`. ``samples`` says how
+        many there were. ``train``, where asked for, is the same of training data.
     """
     if dataset.image_shape not in (None, model.sample_shape):
         raise ValueError(
@@ -366,7 +366,7 @@ def _scores(model, dataset, X, n_draws, seed, all_t) -> dict:
         bits = bits_per_dimension(nats, dataset.n_dim, level)
         report["grey levels"] = row(bits, "bits/dimension, at most")
     report["kl_per_step"] = [None if np.isnan(k) else k for k in to_bits(kl).tolist()]
-    report["n"] = len(X)
+    report["samples"] = {"n": len(X), "all_t": all_t or not images}
     return report
 
 

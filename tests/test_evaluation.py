@@ -115,7 +115,7 @@ def test_the_report_says_what_was_asked_for():
     X_train, X_test = rng.standard_normal((40, 32)), 2 * rng.standard_normal((30, 32))
     data = dataset(model, X_train, X_test, grey_level=0.1)
     report = evaluation.evaluate(model, data, all_t=True, n_images=20, on_train=True)
-    assert report["n"] == report["train"]["n"] == 20
+    assert report["samples"] == report["train"]["samples"] == {"n": 20, "all_t": True}
     for part, X in ((report, X_test), (report["train"], X_train)):
         K, KL = evaluation.bound_all_t(model, evaluation.some_rows(X, 20))
         mean, error = evaluation.mean_and_error(K / 16 / np.log(2))

@@ -107,7 +107,8 @@ def test_every_score_can_be_asked_for(finished, capsys):
     options = [str(folder), *options.split(), "--parzen", "20"]
     assert evaluate.main([*options, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["n"] == report["train"]["n"] == 6
+    assert report["samples"] == {"n": 6, "all_t": True}
+    assert report["train"]["samples"] == report["samples"]
     assert None not in report["kl_per_step"]
     assert report["train"]["K"]["value"] != report["K"]["value"]
     assert report["grey levels"]["unit"] == "bits/dimension, at most"
