@@ -91,6 +91,22 @@ PLANTED = {  # function: what stands there, what is put in its place
         ("marginal(x0, beta_cumulative_prior_step, rho)", "marginal(x0, beta, rho)"),
         ("beta, rho))", "beta_cumulative_prior_step, rho))"),
     ],
+    "binomial.log_odds": [
+        ("- pt.log1p(-rate)", "+ pt.log1p(-rate)"),
+        ("pt.log1p(-rate)", "pt.log1p(rate)"),
+        ("pt.log(rate) -", "2 * pt.log(rate) -"),
+    ],
+    "binomial.posterior_log_odds": [
+        ("prior + one - zero", "prior - one + zero"),
+        ("prior + one - zero", "one - zero"),
+        ("marginal(x0, beta_cumulative_prior_step", "marginal(x0, beta"),
+        ("forward_kernel(x, beta, rho)", "forward_kernel(x, beta / 2, rho)"),
+    ],
+    "binomial.kl_log_odds": [
+        ("- pt.softplus(-sign * log_odds_q)", "+ pt.softplus(-sign * log_odds_q)"),
+        ("pt.sigmoid(sign * log_odds_q)", "pt.sigmoid(sign * log_odds_p)"),
+        ("one + zero", "one - zero"),
+    ],
     "binomial.kl": [
         ("a / b)", "b / a)"),
         ("+ _x_log", "- _x_log"),
@@ -169,10 +185,10 @@ PLANTED = {  # function: what stands there, what is put in its place
         ('_rates(beta_cumulative, "beta_cumulative")', '_rates(beta_arr, "beta")'),
     ],
     "bound.binomial_entropies": [
-        ("[[0.0], total[:-1]]", "[[0.0], beta_arr[:-1]]"),
+        ("[0.0]), total[:-1]]", "[0.0]), beta_arr[:-1]]"),
         ("active * (1.0 - before)", "(1.0 - active) * (1.0 - before)"),
         ("(1.0 - share_of_ones)", "share_of_ones"),
-        ("active.shape[0] * binomial", "binomial"),
+        ("active.shape[0].astype(active.dtype) * binomial", "binomial"),
     ],
     "bound.log_weight": [
         ("log_p_steps - log_q_steps", "log_q_steps - log_p_steps"),
@@ -199,6 +215,11 @@ PLANTED = {  # function: what stands there, what is put in its place
         ("-0.5 *", "0.5 *"),
         ("-0.5 *", "-1.0 *"),
         ("gaussian.LOG_2PI_E", "(gaussian.LOG_2PI_E - 1)"),
+    ],
+    "bound.binomial_null_log_likelihood": [
+        ("ones * np.log(rho)", "ones * np.log1p(-rho)"),
+        ("np.shape(X)[1] - ones", "np.shape(X)[1]"),
+        ("np.log1p(-rho)", "np.log1p(rho)"),
     ],
     "bound.to_bits": [
         ("nats /", "nats *"),

@@ -64,13 +64,18 @@ def entropies(b):
     return bound.binomial_entropies(b.X, BETA, schedule.beta_cumulative(BETA), RHO)
 
 
-def divergences(b):
+def divergences(b, by_log_odds=False):
     """The package's divergences of Eq. 14, averaged over x^0 and x^t: (T-1,)."""
     total = value(schedule.beta_cumulative(BETA))
     beta, before = BETA[1:, None, None, None], total[:-1, None, None, None]
     x0, x_t = b.states[:, None], b.states[None]  # (x^0, x^t, bit), below a row for t
-    posterior = binomial.posterior(x0[None], x_t[None], beta, before, RHO)
-    kl = value(binomial.kl(posterior, b.rates[:, None])).sum(axis=-1)
+    given, rates = (x0[None], x_t[None], beta, before, RHO), b.rates[:, None]
+    if by_log_odds:
+        posterior = binomial.posterior_log_odds(*given)
+        kl = value(binomial.kl_log_odds(posterior, binomial.log_odds(rates)))
+    else:
+        kl = value(binomial.kl(binomial.posterior(*given), rates))
+    kl = kl.sum(axis=-1)
     pairs = [np.bincount(b.paths[:, 0] * 4 + x, b.q) for x in b.paths.T[2:]]
     return np.array([q @ row.ravel() for q, row in zip(pairs, kl, strict=True)])
 
@@ -139,15 +144,20 @@ def differential_entropy(density, cell):
     CHAPTER,
     "exact.World.log_likelihood",
     "bound.null_log_likelihood",
+    "bound.binomial_null_log_likelihood",
     "bound.to_bits",
 )
 def log_likelihood():
     """L of a world against the model's probabilities summed over every trajectory; and
-    L of pi as the model, for data of unit variance and, in bits, for fair coins."""
+    L of pi as the model, for numbers of unit variance, for bits and, in bits, for fair
+    coins."""
     b = bits(OTHER)
     p = np.exp(b.log_pi[T] + b.log_p.sum(axis=0))
     p = np.bincount(b.paths[:, 0], p)
     agree(b.world.log_likelihood(), np.array(OTHER) @ np.log(p) / sum(OTHER))
+    of_pi = exact.World(b.world.q0, b.world.forward, b.world.pi, b.world.forward)
+    agree(bound.binomial_null_log_likelihood(b.X, RHO).mean(), of_pi.log_likelihood())
+    agree(bound.binomial_null_log_likelihood(b.states, RHO), np.log(b.world.pi))
     world = line()
     of_pi = exact.World(world.q0, world.forward, world.pi, world.forward, world.cell)
     agree(bound.null_log_likelihood(1), of_pi.log_likelihood(), 1e-6)
@@ -224,18 +234,22 @@ def bound_and_equality():
     "gaussian.kl",
     "gaussian.entropy",
     "binomial.posterior",
+    "binomial.posterior_log_odds",
+    "binomial.log_odds",
     "binomial.kl",
+    "binomial.kl_log_odds",
     "binomial.entropy",
     "schedule.beta_cumulative",
 )
 def bound_in_closed_form():
-    """K from the package's divergences and entropies, for bits against Eq. 12 summed
-    over trajectories, for numbers against Eq. 38 integrated numerically; from single
-    terms of the sum it is right on average."""
+    """K from the package's divergences and entropies, for bits, by rates and by log
+    odds, against Eq. 12 summed over trajectories, for numbers against Eq. 38 integrated
+    numerically; from single terms of the sum it is right on average."""
     b = bits(MATCHED)
     kl = value(divergences(b))
     K = b.q @ b.log_pi[T] + ratios(b)
     agree(bound.lower_bound(kl, entropies(b)), K)
+    agree(bound.lower_bound(divergences(b, by_log_odds=True), entropies(b)), K)
     single = [
         value(bound.lower_bound(kl[[t]], entropies(b), T - 1)) for t in range(T - 1)
     ]
