@@ -82,10 +82,16 @@ def load_bark(
         chosen = set(rng.permutation(len(found))[:n_out].tolist())
         for number, name in enumerate(found):
             (test if number in chosen else train)[name] = found[name]
+    return _patches(train, test, width, n_train, n_test, held_out, seed)
+
+
+def _patches(train, test, width, n_train, n_test, held_out, seed, **more) -> Pictures:
+    """Patches of pictures to learn from and of pictures held out, and the settings."""
     return Pictures(
         crops(train, n_train, width, np.random.default_rng([seed, 1])),
         crops(test, n_test, width, np.random.default_rng([seed, 2])),
         settings={
+            **more,
             "width": width,
             "n_train": n_train,
             "n_test": n_test,
@@ -166,16 +172,5 @@ def load_texture(
         )
     train = {k: picture[:, :-held_out] for k, picture in pictures.items()}
     test = {k: picture[:, -held_out:] for k, picture in pictures.items()}
-    return Pictures(
-        crops(train, n_train, width, np.random.default_rng([seed, 1])),
-        crops(test, n_test, width, np.random.default_rng([seed, 2])),
-        settings={
-            "names": ",".join(chosen),
-            "width": width,
-            "n_train": n_train,
-            "n_test": n_test,
-            "held_out": held_out,
-            "seed": seed,
-        },
-        whole=[picture[None] for picture in test.values()],
-    )
+    names = ",".join(chosen)
+    return _patches(train, test, width, n_train, n_test, held_out, seed, names=names)

@@ -36,11 +36,15 @@ def scatter(ax, X, title="", color=DATA, limit=3.0):
 
 def cloud_row(states: dict, color=DATA, width: float = 2.2):
     """One panel a state: `states` maps a time t to points (n, 2)."""
-    fig, axes = plt.subplots(
-        1, len(states), figsize=(width * len(states), width * 1.15), squeeze=False
-    )
+    return _row(states, scatter, color, width, 1.15 * width)
+
+
+def _row(states, draw, color, width, height):
+    """One panel a state, drawn by ``draw(ax, X, title, color)``."""
+    n = len(states)
+    fig, axes = plt.subplots(1, n, figsize=(width * n, height), squeeze=False)
     for ax, (t, X) in zip(axes[0], states.items(), strict=True):
-        scatter(ax, X, f"$t = {t}$", color)
+        draw(ax, X, f"$t = {t}$", color)
     return fig
 
 
@@ -54,12 +58,7 @@ def bit_panel(ax, X, title="", color=DATA):
 
 def bit_rows(states: dict, color=DATA, width: float = 1.5):
     """One panel a state: `states` maps a time t to bits (n, n_dim)."""
-    fig, axes = plt.subplots(
-        1, len(states), figsize=(width * len(states), width * 1.2), squeeze=False
-    )
-    for ax, (t, X) in zip(axes[0], states.items(), strict=True):
-        bit_panel(ax, X, f"$t = {t}$", color)
-    return fig
+    return _row(states, bit_panel, color, width, 1.2 * width)
 
 
 def figure_1(forward: dict, reverse: dict, drift: dict, grid):
