@@ -6,9 +6,14 @@ import dataclasses
 
 from dpm.checks import check_choice
 from dpm.heartbeat import HeartbeatRecipe
+from dpm.image_recipes import NAMED, named
 from dpm.images import IMAGE_SETS
-from dpm.recipes import RECIPES, ImageRecipe, SwissRollRecipe
+from dpm.recipes import RECIPES, SwissRollRecipe
 
+HEARTBEAT_RECIPES = {
+    "paper": HeartbeatRecipe(),
+    "quick": HeartbeatRecipe(n_steps=60_000),
+}
 TOYS = {"SWISS_ROLL": SwissRollRecipe, "HEARTBEAT": HeartbeatRecipe}
 
 
@@ -47,7 +52,8 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; --help lists the options\n")
 
 
-SHARED = ("seed", "batch_size", "learning_rate")  # options of every kind of recipe
+SHARED = ("seed", "batch_size", "learning_rate", "rule")  # every kind of recipe has
+FOR_IMAGES = ("dropout_rate", "decay_steps", "t_per_image")
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -78,6 +84,25 @@ def parse_args(argv=None) -> argparse.Namespace:
         help="arguments of DiffusionModel, such as \"n_scales=3, variant='paper'\"",
     )  # fmt: skip
     add(
+        "--recipe", choices=sorted({*RECIPES, *NAMED}),
+        help="'paper': as the paper has it, where --dataset is given; 'reference': as "
+        "the 2015 code has it, where it is not; 'quick': at most ten minutes on two "
+        "cores; 'wide': of the swiss roll, 128 units and T = 100",
+    )  # fmt: skip
+    add(
+        "--quick", dest="recipe", action="store_const", const="quick",
+        help="the same as --recipe quick",
+    )  # fmt: skip
+    add("--rule", help="RMSProp or Adam")
+    add(
+        "--decay-steps", type=int,
+        help="let the learning rate of a run on images fall to zero in so many steps",
+    )  # fmt: skip
+    add(
+        "--t-per-image", type=parse_bool, nargs="?", const=True,
+        help="whether each image of a batch has a time step of its own",
+    )  # fmt: skip
+    add(
         "--dropout_rate", "--dropout-rate", type=float,
         help="dropout in the inputs of all layers, while training",
     )  # fmt: skip
@@ -98,10 +123,6 @@ def parse_args(argv=None) -> argparse.Namespace:
     )  # fmt: skip
     add("--seed", type=int, help="of all random draws of the run")
     group = parser.add_argument_group("toys only: swiss roll, heartbeat")
-    group.add_argument(
-        "--recipe", choices=sorted(RECIPES),
-        help="of the swiss roll, 'paper': 16 units, T = 40; 'wide': 128 units, T = 100",
-    )  # fmt: skip
     for item in toy_fields():
         group.add_argument(
             "--" + item.name.replace("_", "-"),
@@ -132,27 +153,28 @@ def recipe_from_args(args):
     """The recipe that the command line asks for, or ValueError."""
     dataset = args.dataset or "MNIST"
     shared = given_options(args, SHARED)
-    only_toy = given_options(args, ["recipe", *(f.name for f in toy_fields())])
+    only_toy = given_options(args, [f.name for f in toy_fields()])
+    only_images = given_options(args, FOR_IMAGES)
+    name = args.recipe or ("paper" if args.dataset else "reference")
     if dataset in TOYS:
         for_images = {
             "--model-args": args.model_args,
             "--data-args": args.data_args,
-            "--dropout_rate": args.dropout_rate is not None,
+            **{f"--{k.replace('_', '-')}": True for k in only_images},
         }
         if any(for_images.values()):
-            name = next(option for option, given in for_images.items() if given)
+            option = next(option for option, given in for_images.items() if given)
             raise ValueError(
-                f"{name} is for images; every setting of the toys has an option of its "
-                "own: see --help"
+                f"{option} is for images; every setting of the toys has an option of "
+                "its own: see --help"
             )
-        recipes = RECIPES if dataset == "SWISS_ROLL" else {"paper": TOYS[dataset]()}
-        name = only_toy.pop("recipe", "paper")
+        recipes = RECIPES if dataset == "SWISS_ROLL" else HEARTBEAT_RECIPES
         base = recipes[check_choice(name, recipes, f"recipe of {dataset}")]
-        for name in only_toy:
-            if not hasattr(base, name):
+        for option in only_toy:
+            if not hasattr(base, option):
                 raise ValueError(
-                    f"--{name.replace('_', '-')} is not a setting of {dataset}: leave "
-                    "it out; --help says what each option is for"
+                    f"--{option.replace('_', '-')} is not a setting of {dataset}: "
+                    "leave it out; --help says what each option is for"
                 )
         more = given_options(args, ["n_steps"])
         return dataclasses.replace(base, **shared, **only_toy, **more)
@@ -162,11 +184,13 @@ def recipe_from_args(args):
     if only_toy:
         option = "--" + next(iter(only_toy)).replace("_", "-")
         raise ValueError(f"{option} is for the toys: add --dataset {' or '.join(TOYS)}")
-    more = given_options(args, ["dropout_rate"])
-    return ImageRecipe(
-        dataset=dataset,
-        model_args=parse_model_args(args.model_args),
-        data_args=parse_model_args(args.data_args, "--data-args"),
+    base = named(name, dataset)
+    typed = parse_model_args(args.model_args)
+    data_args = parse_model_args(args.data_args, "--data-args")
+    return dataclasses.replace(
+        base,
+        model_args={**base.model_args, **typed},
+        data_args={**base.data_args, **data_args},
         **shared,
-        **more,
+        **only_images,
     )

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import sys
 
+import numpy as np
+
 from dpm import checkpoint, parzen
 from dpm.arguments import parse_model_args
 from dpm.bound import to_bits
@@ -13,8 +15,10 @@ from dpm.evaluation import evaluate, score_log_p
 from dpm.recipes import ImageRecipe
 from dpm.train import load_run
 
+LARGE = 50_000  # numbers, from which on --bits applies to an array
 
-def rounded(model, half=()) -> dict:
+
+def rounded(model, half=(), bits: int | None = None) -> dict:
     """Parameters in the precision that is exported, which the model then has too.
 
     Parameters
@@ -22,13 +26,33 @@ def rounded(model, half=()) -> dict:
     model : Brick
     half : collection of str
         Paths of those that go into half precision; the others go into single.
+    bits : int, optional
+        Put every array of `LARGE` or more numbers into half precision, and keep so many
+        bits of its ten of mantissa: the file is compressed, and zeros take no room.
     """
-    values = {
-        path: value.astype("float16" if path in half else "float32")
-        for path, value in model.get_parameter_values().items()
-    }
+    values = {}
+    for path, value in model.get_parameter_values().items():
+        large = bits is not None and value.size >= LARGE
+        value = value.astype("float16" if large or path in half else "float32")
+        values[path] = round_mantissa(value, bits) if large else value
     model.set_parameter_values(values)
     return values
+
+
+def round_mantissa(x, bits: int) -> np.ndarray:
+    """Half precision numbers rounded to so many bits of mantissa, 1 to 10."""
+    if not 1 <= bits <= 10:
+        raise ValueError(f"bits = {bits}: half precision has 1 to 10 to keep")
+    x = np.asarray(x, dtype="float16")
+    if not np.isfinite(x).all():
+        raise ValueError(
+            "a parameter is too large for half precision: leave out --bits"
+        )
+    rest = 10 - bits
+    if rest == 0:
+        return x
+    whole = x.view("uint16").astype("uint32") + (1 << (rest - 1))
+    return (whole >> rest << rest).astype("uint16").view("float16")
 
 
 def export(path, values: dict, meta: dict, report: dict) -> None:
@@ -103,6 +127,12 @@ def parse_args(argv=None):
     add("--seed", type=int, default=0, help="of all draws")
     add("--export", metavar="FILE", help="also write a small .npz")
     add(
+        "--bits",
+        type=int,
+        metavar="N",
+        help="in that file, large arrays keep N bits of mantissa, of ten",
+    )
+    add(
         "--data-args",
         default="",
         help="settings of the data that changed since, such as \"path='bark.zip'\"",
@@ -174,13 +204,13 @@ def main(argv=None) -> int:
     try:
         model, recipe, meta = load_run(args.run)
         if args.export:  # the score is to be that of what the file holds
-            values = rounded(model, recipe.tables(model))
+            values = rounded(model, recipe.tables(model), args.bits)
         report = score(model, data_of(recipe, meta, args.data_args), args)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if args.export:
-        export(args.export, values, meta, report)
+        export(args.export, values, {**meta, "bits": args.bits}, report)
     if args.json:
         print(json.dumps({"recipe": meta["recipe"], **report}, indent=2))
         return 0

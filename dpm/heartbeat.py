@@ -180,7 +180,7 @@ class HeartbeatRecipe(BaseRecipe):
 
     def extensions(self, main_loop) -> list:
         """Who shares readouts, how the learning rate falls, and when the run ends."""
-        return [ShareReadouts(), *half_cosine_extensions(self, main_loop)]
+        return [ShareReadouts(), *half_cosine_extensions(self, main_loop, self.n_steps)]
 
     def cost_in_bits(self, cost):
         """K in bits, as a progress bar shows it."""

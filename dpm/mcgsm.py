@@ -110,6 +110,8 @@ class Whitened:
     same with or without; fitting is faster by far.
     """
 
+    ARRAYS = ("shift", "turn", "offset", "slope", "scale")
+
     def __init__(self, X, y, n_components: int, n_scales: int, rng):
         self.shift = X.mean(axis=0)
         centred = X - self.shift
@@ -129,6 +131,25 @@ class Whitened:
         self.mcgsm.initialize(rng)
         self.mcgsm.spread_scales(rest / self.scale)
         self.mcgsm.compile()
+
+    @property
+    def arrays(self) -> dict:
+        """All that it consists of, by name."""
+        own = {name: np.asarray(getattr(self, name)) for name in self.ARRAYS}
+        return own | self.mcgsm.get_parameter_values()
+
+    @classmethod
+    def from_arrays(cls, arrays: dict) -> "Whitened":
+        """What `arrays` was taken from."""
+        self = cls.__new__(cls)
+        for name in cls.ARRAYS:
+            setattr(self, name, arrays[name])
+        values = {k: v for k, v in arrays.items() if k not in cls.ARRAYS}
+        n_in = arrays["turn"].shape[1]
+        self.mcgsm = MCGSM(n_in, *values["mcgsm.log_precision"].shape)
+        self.mcgsm.set_parameter_values(values)
+        self.mcgsm.compile()
+        return self
 
     def whiten(self, X, y):
         """What the mixture sees of pixels."""
@@ -261,18 +282,8 @@ class PictureModel:
         progress: bool = True,
     ):
         images = check_images(images)
-        self.offsets, self.radius = neighbourhood(radius), radius
-        self.shape = images.shape[1:]
-        if self.shape[0] <= radius or self.shape[1] <= 2 * radius:
-            raise ValueError(
-                f"pictures of {self.shape[0]} x {self.shape[1]} pixels have no pixel "
-                f"with a full neighbourhood of radius {radius}"
-            )
+        self._look(images.shape[1:], radius)
         rng = np.random.default_rng(seed)
-        rows, columns = np.indices(self.shape)
-        self.is_inside = (rows >= radius) & (columns >= radius)
-        self.is_inside &= columns < self.shape[1] - radius
-        self.parts = {}
         for part, where in (("inside", self.is_inside), ("edge", ~self.is_inside)):
             pixels = np.argwhere(where)
             n = min(n_pixels, len(images) * len(pixels))
@@ -290,6 +301,50 @@ class PictureModel:
                 progress=progress,
                 name=f"MCGSM, {part}",
             )
+
+    def _look(self, shape: tuple, radius: int) -> None:
+        """Decide which pixels have a full neighbourhood."""
+        self.offsets, self.radius = neighbourhood(radius), radius
+        self.shape = tuple(int(n) for n in shape)
+        if self.shape[0] <= radius or self.shape[1] <= 2 * radius:
+            raise ValueError(
+                f"pictures of {self.shape[0]} x {self.shape[1]} pixels have no pixel "
+                f"with a full neighbourhood of radius {radius}"
+            )
+        rows, columns = np.indices(self.shape)
+        self.is_inside = (rows >= radius) & (columns >= radius)
+        self.is_inside &= columns < self.shape[1] - radius
+        self.parts: dict[str, Whitened] = {}
+
+    @property
+    def arrays(self) -> dict:
+        """All that it consists of, by name; for `dpm.checkpoint.save`."""
+        found = {"shape": np.array(self.shape), "radius": np.array(self.radius)}
+        for part, model in self.parts.items():
+            found |= {f"{part}/{name}": a for name, a in model.arrays.items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: dict) -> "PictureModel":
+        """The model that `arrays` was taken from, or ValueError."""
+        self = cls.__new__(cls)
+        try:
+            self._look(arrays["shape"], int(arrays["radius"]))
+            for part in ("inside", "edge"):
+                prefix = f"{part}/"
+                self.parts[part] = Whitened.from_arrays(
+                    {
+                        k.removeprefix(prefix): v
+                        for k, v in arrays.items()
+                        if k.startswith(prefix)
+                    }
+                )
+        except KeyError as error:
+            raise ValueError(
+                f"these are no arrays of a PictureModel ({error} is missing): give a "
+                "file that 'python -m dpm.fit_mcgsm --export' wrote"
+            ) from None
+        return self
 
     def context(self, images, which, row, column, part: str) -> np.ndarray:
         """What the model is told about n pixels, from index arrays: (n, n_in)."""

@@ -15,7 +15,7 @@ from dpm.bricks import no_dropout
 from dpm.checks import check_count, check_trajectory_length
 from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import MLP_conv_dense
-from dpm.schedule import FixedSchedule, PerturbedSchedule, baseline
+from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule
 from dpm.variants import choose
 
 AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
@@ -89,12 +89,17 @@ class DiffusionModel(GaussianDiffusion):
         Over the scales; see `dpm.regression.MultiScaleConvolution`.
     bump_width : float
         w of Eq. 63, in units of the spacing of the bumps' centres.
+    beta_start : {"baseline", "log_snr"}
+        The rates of `dpm.schedule` that are held fixed, or learned from there on.
     learn_beta : bool
         Whether the rates have parameters; see `dpm.schedule.PerturbedSchedule`.
     tied_biases : bool
         Whether a convolution's bias is the same for all pixels. Then, and without the
         dense pathway, the parameters fit a model of any `spatial_width`.
     dense_lower_depth : {"n_layers_conv", "n_layers_dense_lower"}
+    dense_start : {"orthogonal", "pixels"}
+    conv_start : {"isotropic", "pixels"}
+        See `dpm.regression.MLP_conv_dense`.
     sum_over_t : {"reference", "random", "exact"}
         The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
         many as there are terms; or every term.
@@ -130,9 +135,12 @@ class DiffusionModel(GaussianDiffusion):
         dense_nonlinearity: str | None = None,
         nonlinearity_after_sum: bool | None = None,
         bump_width: float | None = None,
+        beta_start: str | None = None,
         learn_beta: bool | None = None,
         tied_biases: bool | None = None,
         dense_lower_depth: str | None = None,
+        dense_start: str | None = None,
+        conv_start: str | None = None,
         sum_over_t: str | None = None,
     ):
         given = dict(locals())
@@ -164,10 +172,14 @@ class DiffusionModel(GaussianDiffusion):
             conv_nonlinearity=choices["conv_nonlinearity"],
             dense_nonlinearity=choices["dense_nonlinearity"],
             dense_lower_depth=choices["dense_lower_depth"],
+            dense_start=choices["dense_start"],
+            conv_start=choices["conv_start"],
             nonlinearity_after_sum=choices["nonlinearity_after_sum"],
             tied_biases=choices["tied_biases"],
         )
-        schedule = self.generate_beta_arr(step1_beta, choices["learn_beta"])
+        schedule = self.generate_beta_arr(
+            step1_beta, choices["learn_beta"], choices["beta_start"]
+        )
         n_dim = n_colors * spatial_width**2
         super().__init__(schedule, network, n_dim)
 
@@ -189,11 +201,13 @@ class DiffusionModel(GaussianDiffusion):
         bumps = np.exp(exponent - exponent.max(axis=0))
         return bumps / bumps.sum(axis=0)
 
-    def generate_beta_arr(self, step1_beta: float, learn_beta: bool = False):
+    def generate_beta_arr(
+        self, step1_beta: float, learn_beta: bool = False, start: str = "baseline"
+    ):
         """The schedule: a brick whose ``beta_arr`` has shape (T,)."""
         if learn_beta:
-            return PerturbedSchedule(self.temporal_basis, step1_beta)
-        return FixedSchedule(baseline(self.trajectory_length, step1_beta))
+            return PerturbedSchedule(self.temporal_basis, step1_beta, start)
+        return FixedSchedule(FIXED[start](self.trajectory_length, step1_beta))
 
     @in_precision
     def get_t_weights(self, t):

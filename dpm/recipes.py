@@ -13,7 +13,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from dpm import datasets, schedule
-from dpm.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite, RMSProp
+from dpm.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite
 from dpm.backend import precision
 from dpm.checks import (
     check_choice,
@@ -54,16 +54,16 @@ class BaseRecipe:
         return np.random.default_rng([self.seed, purpose, number])
 
 
-def half_cosine_extensions(recipe, main_loop) -> list:
+def half_cosine_extensions(recipe, main_loop, n_steps: int) -> list:
     """Let the learning rate fall to zero along a half cosine, and end there."""
 
     def half_cosine(iteration, old_value):
-        phase = np.pi * min(iteration, recipe.n_steps) / recipe.n_steps
+        phase = np.pi * min(iteration, n_steps) / n_steps
         return 0.5 * recipe.learning_rate * (1 + np.cos(phase))
 
     rate = main_loop.algorithm.step_rule.learning_rate
     every_step = SharedVariableModifier(rate, half_cosine, 1, before_training=True)
-    return [every_step, FinishAfter(recipe.n_steps)]
+    return [every_step, FinishAfter(n_steps)]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class SwissRollRecipe(BaseRecipe):
 
     def extensions(self, main_loop) -> list:
         """How the learning rate falls, and when the run ends."""
-        return half_cosine_extensions(self, main_loop)
+        return half_cosine_extensions(self, main_loop, self.n_steps)
 
     def cost_in_bits(self, cost):
         """K in bits, as a progress bar shows it."""
@@ -178,6 +178,7 @@ class SwissRollRecipe(BaseRecipe):
 
 RECIPES = {
     "paper": SwissRollRecipe(),
+    "quick": SwissRollRecipe(),
     "wide": SwissRollRecipe(
         trajectory_length=100,
         n_hidden=128,
@@ -199,7 +200,16 @@ class ImageRecipe(BaseRecipe):
     seed : int
     batch_size : int
     learning_rate : float
-        At the start; see `dpm.extensions.decay_learning_rate`.
+        At the start.
+    rule : {"RMSProp", "Adam"}
+        Either after `dpm.algorithms.RemoveNotFinite`.
+    decay_steps : int
+        The learning rate falls to zero along a half cosine of so many steps, and the
+        run ends. 0: it falls as `dpm.extensions.decay_learning_rate` says, as in the
+        reference, and the run goes on.
+    t_per_image : bool
+        Whether each image of a batch has a time step of its own; the reference draws
+        one for the whole batch.
     dropout_rate : float
         Of the inputs of every layer of the network, while training.
     model_args : dict
@@ -214,6 +224,9 @@ class ImageRecipe(BaseRecipe):
     seed: int = 0
     batch_size: int = 512
     learning_rate: float = 1e-3
+    rule: str = "RMSProp"
+    decay_steps: int = 0
+    t_per_image: bool = False
     dropout_rate: float = 0.0
     model_args: dict = field(default_factory=dict)
     data_args: dict = field(default_factory=dict)
@@ -225,7 +238,9 @@ class ImageRecipe(BaseRecipe):
     def __post_init__(self):
         check_choice(self.dataset, sorted(IMAGE_SETS), "dataset")
         check_choice(self.dtype, ("float32", "float64"), "dtype")
+        check_choice(self.rule, sorted(STEP_RULES), "rule")
         check_count(self.batch_size, "batch_size", 1)
+        check_count(self.decay_steps, "decay_steps")
         check_positive(self.learning_rate, "learning_rate")
         if not 0 <= self.dropout_rate < 1:
             raise ValueError(
@@ -277,7 +292,8 @@ class ImageRecipe(BaseRecipe):
         for _ in range(1 if exact else model.n_t_per_minibatch):
             noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
             uniform = pt.tensor("uniform", shape=shape, dtype=model.dtype)
-            t = pt.tensor("t", shape=(1, 1), dtype=model.dtype)
+            t_shape = (n if self.t_per_image else 1, 1)
+            t = pt.tensor("t", shape=t_shape, dtype=model.dtype)
             draws.append((noise, None if exact else t, uniform))
             inputs += [noise, uniform] if exact else [noise, uniform, t]
         drop = Dropout(self.dropout_rate)
@@ -305,13 +321,15 @@ class ImageRecipe(BaseRecipe):
         return drawn
 
     def step_rule(self):
-        """RemoveNotFinite, then RMSProp, as in the reference."""
+        """RemoveNotFinite, then, as in the reference, RMSProp; or Adam."""
         with precision(self.dtype):
-            rmsprop = RMSProp(self.learning_rate, max_scaling=1e10)
-        return CompositeRule([RemoveNotFinite(), rmsprop])
+            rule = STEP_RULES[self.rule](self.learning_rate)
+        return CompositeRule([RemoveNotFinite(), rule])
 
     def extensions(self, main_loop) -> list:
         """How the learning rate falls."""
+        if self.decay_steps:
+            return half_cosine_extensions(self, main_loop, self.decay_steps)
         rate = main_loop.algorithm.step_rule.learning_rate
         return [SharedVariableModifier(rate, decay_learning_rate, BATCHES_PER_EPOCH)]
 
@@ -365,9 +383,10 @@ def recipe_of(meta: dict):
 
 def check_recipe(recipe, meta: dict) -> None:
     """Raise ValueError unless the run described by `meta` was of this recipe."""
-    # Older checkpoints of images name no data_args: there were none to choose.
-    saved = {"data_args": {}, **meta.get("recipe", {})}
     wanted = dataclasses.asdict(recipe)
+    # What older checkpoints do not name was not there to choose: the default held.
+    defaults = dataclasses.asdict(type(recipe)(dataset=recipe.dataset))
+    saved = {**defaults, **meta.get("recipe", {})}
     different = [k for k in wanted if saved.get(k) != wanted[k]]
     if different:
         k = different[0]

@@ -136,7 +136,34 @@ def identity(x):
     return x
 
 
+PIXEL_GAIN = 0.5  # of `dense_start`: small enough for tanh to be nearly linear
+CENTRE_GAIN = {"leaky_relu": 2**0.5, "softplus": 2.0, "tanh": 1.0}  # what they lose
 NONLINEARITIES = {"leaky_relu": LeakyRelu, "softplus": pt.softplus, "tanh": pt.tanh}
+
+
+class CentredFilters:
+    """Initialise filters that pass pixels on: a matrix at their centre, plus noise.
+
+    Noise filters alone average: of one pixel's own noise, which the model must tell
+    from the picture, each layer would pass on a third or less.
+
+    Parameters
+    ----------
+    std : float
+        Of the normal draws at all places.
+    gain : float
+        Of the orthogonal matrix between channels and filters at the centre.
+    """
+
+    def __init__(self, std: float, gain: float):
+        self.std, self.gain = std, gain
+
+    def __call__(self, rng: np.random.Generator, shape: tuple) -> np.ndarray:
+        W = IsotropicGaussian(self.std)(rng, shape)
+        W[:, :, shape[2] // 2, shape[3] // 2] += self.gain * Orthogonal()(
+            rng, shape[:2]
+        )
+        return W
 
 
 class MultiScaleConvolution(Brick):
@@ -158,6 +185,8 @@ class MultiScaleConvolution(Brick):
         False: a nonlinearity inside each scale, and the mean over the scales, as in
         the reference. True: one nonlinearity on their sum, as in the paper.
     tied_biases : bool
+    centre_gain : float
+        0, or that of the `CentredFilters` at the finest scale to start with.
     name : str
         Beginning of the names of the scales.
 
@@ -176,6 +205,7 @@ class MultiScaleConvolution(Brick):
         nonlinearity=LeakyRelu,
         nonlinearity_after_sum: bool = False,
         tied_biases: bool = False,
+        centre_gain: float = 0.0,
         name: str = "",
     ):
         super().__init__("multiscaleconvolution")
@@ -185,8 +215,11 @@ class MultiScaleConvolution(Brick):
         self.nonlinearity_after_sum = nonlinearity_after_sum
         # On smooth images the pixels under a filter add up coherently: the output grows
         # with their number, not with its root.
-        weights_init = IsotropicGaussian(np.sqrt(1.0 / num_filters) / filter_size**2)
+        std = np.sqrt(1.0 / num_filters) / filter_size**2
         for scale in range(num_scales):
+            weights_init = IsotropicGaussian(std)
+            if scale == 0 and centre_gain:
+                weights_init = CentredFilters(std, centre_gain)
             convolution = Convolutional(
                 filter_size,
                 num_filters,
@@ -306,6 +339,12 @@ class MLP_conv_dense(Brick):
     dense_lower_depth : {"n_layers_conv", "n_layers_dense_lower"}
         Which argument says how many layers the dense pathway has. The reference takes
         the first, surely by a slip.
+    dense_start : {"orthogonal", "pixels"}
+        Whether the dense pathway starts at random altogether, or with each pixel, made
+        smaller, as the first of the pixel's own features. To tell noise from picture a
+        pixel must know its own noise, which is learned slowly through dense layers.
+    conv_start : {"isotropic", "pixels"}
+        The same for the convolutions, by `CentredFilters`.
     choices
         Of `MultiScaleConvolution`.
 
@@ -331,9 +370,12 @@ class MLP_conv_dense(Brick):
         conv_nonlinearity: str = "leaky_relu",
         dense_nonlinearity: str = "leaky_relu",
         dense_lower_depth: str = "n_layers_conv",
+        dense_start: str = "orthogonal",
+        conv_start: str = "isotropic",
         **choices,
     ):
         super().__init__("mlp_conv_dense")
+        self.dense_start = dense_start
         self.n_colors, self.spatial_width = n_colors, spatial_width
         self.n_temporal_basis = n_temporal_basis
         self.n_hidden_conv = n_hidden_conv
@@ -341,6 +383,7 @@ class MLP_conv_dense(Brick):
         nonlinearity = NONLINEARITIES[dense_nonlinearity]
         self.mlp_conv = self.mlp_dense_lower = None
         n_features = 0
+        passes_on = conv_start == "pixels"
         if n_layers_conv > 0 and n_hidden_conv > 0:
             self.mlp_conv = MultiLayerConvolution(
                 n_layers_conv,
@@ -349,6 +392,7 @@ class MLP_conv_dense(Brick):
                 n_colors,
                 n_scales,
                 nonlinearity=NONLINEARITIES[conv_nonlinearity],
+                centre_gain=CENTRE_GAIN[conv_nonlinearity] if passes_on else 0.0,
                 **choices,
             )
             self.children.append(self.mlp_conv)
@@ -386,6 +430,24 @@ class MLP_conv_dense(Brick):
             name="MLP dense upper",
         )
         self.children.append(self.mlp_dense_upper)
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        super().initialize(rng)
+        if self.dense_start == "pixels" and self.mlp_dense_lower is not None:
+            self._start_with_pixels()
+
+    def _start_with_pixels(self) -> None:
+        """Let the last dense layer undo the others, were it not for nonlinearities."""
+        *before, last = (layer.W for layer in self.mlp_dense_lower.children)
+        product = np.eye(self.n_colors * self.spatial_width**2)
+        for W in before:
+            product = product @ W.get_value()
+        n_features = self.n_hidden_dense_lower_output
+        W = last.get_value().reshape(product.shape[1], -1, n_features)
+        back = product.T.reshape(product.shape[1], self.n_colors, -1)
+        for feature in range(min(n_features, self.n_colors)):
+            W[:, :, feature] = PIXEL_GAIN * back[:, feature]
+        last.set_value(W.reshape(product.shape[1], -1))
 
     def _lower(self, X, drop):
         """Features of every pixel: X (n, c, w, w) to (n, w, w, n_features)."""

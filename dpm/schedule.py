@@ -204,14 +204,15 @@ class PerturbedSchedule(Brick):
         + \\sum_j c_j g_j(t)) (1 - m_t - 10^{-5})
 
     with the bump functions g_j of Eq. 63. With all c_j zero these are the rates of
-    `baseline` (whose last denominator is 2, not 1). beta_1 is not perturbed: see
-    `LearnedSchedule`.
+    `baseline` (whose last denominator is 2, not 1), or, to start from others, those of
+    `log_snr`. beta_1 is not perturbed: see `LearnedSchedule`.
 
     Parameters
     ----------
     temporal_basis : ndarray, shape (n_basis, T)
         g_j(t).
     step1_beta : float
+    start : {"baseline", "log_snr"}
 
     Attributes
     ----------
@@ -226,10 +227,21 @@ class PerturbedSchedule(Brick):
     trained.
     """
 
-    def __init__(self, temporal_basis, step1_beta: float, name: str = "schedule"):
+    def __init__(
+        self,
+        temporal_basis,
+        step1_beta: float,
+        start: str = "baseline",
+        name: str = "schedule",
+    ):
         super().__init__(name)
         n_basis, self.trajectory_length = temporal_basis.shape
         offset, min_beta = _baseline_parts(self.trajectory_length, step1_beta)
+        if start != "baseline":
+            beta = FIXED[start](self.trajectory_length, step1_beta)
+            beta[0] = min_beta[0]
+            above = np.clip(beta, min_beta + MIN_BETA, 1 - 2 * MAX_GAP)
+            offset = unsquash(above, min_beta)
         self.beta_perturb_coefficients = self.add_parameter(
             "beta_perturb_coefficients", (n_basis,), Constant(0.0)
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dpm import __version__, checkpoint
 from dpm.arguments import (
+    FOR_IMAGES,
     SHARED,
     given_options,
     parse_args,
@@ -194,7 +195,7 @@ def train(
         loop.restore(*saved)
     if isinstance(recipe, ImageRecipe):
         n_batches = len(data.X_train) // recipe.batch_size
-        n_steps = n_steps or N_EPOCHS * n_batches
+        n_steps = n_steps or recipe.decay_steps or N_EPOCHS * n_batches
         loop.extensions.append(FinishAfter(n_steps))
         if output_dir is not None and ext_every_n:
             every = {
@@ -233,10 +234,10 @@ def diagnostic_extensions(loop, data, folder, every: dict) -> list:
     ]
 
 
-def command_line() -> str:
+def command_line(program: str = "dpm.train") -> str:
     """What was typed, without the folders of this machine."""
     words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
-    return " ".join(["python -m dpm.train", *words])
+    return " ".join([f"python -m {program}", *words])
 
 
 def resumed_recipe(args):
@@ -254,7 +255,7 @@ def resumed_recipe(args):
             "--resume_file goes on with the model and data of its run: leave out "
             "--dataset, --data-args, --model-args and --recipe"
         )
-    names = [*SHARED, "dropout_rate", *(f.name for f in toy_fields())]
+    names = [*SHARED, *FOR_IMAGES, *(f.name for f in toy_fields())]
     if not isinstance(recipe, ImageRecipe):
         names.append("n_steps")
     for name, value in given_options(args, names).items():

@@ -11,9 +11,12 @@ VARIANTS = {
         "dense_nonlinearity": "leaky_relu",
         "nonlinearity_after_sum": False,
         "bump_width": 0.5,
+        "beta_start": "baseline",
         "learn_beta": False,
         "tied_biases": False,
         "dense_lower_depth": "n_layers_conv",
+        "dense_start": "orthogonal",
+        "conv_start": "isotropic",
         "sum_over_t": "reference",
     },
     "paper": {
@@ -23,9 +26,12 @@ VARIANTS = {
         "dense_nonlinearity": "tanh",
         "nonlinearity_after_sum": True,
         "bump_width": 1.0,
+        "beta_start": "baseline",
         "learn_beta": True,
         "tied_biases": True,
         "dense_lower_depth": "n_layers_dense_lower",
+        "dense_start": "orthogonal",
+        "conv_start": "isotropic",
         "sum_over_t": "exact",
     },
 }
@@ -35,9 +41,12 @@ CHOICES = {
     "conv_nonlinearity": tuple(NONLINEARITIES),
     "dense_nonlinearity": tuple(NONLINEARITIES),
     "nonlinearity_after_sum": (True, False),
+    "beta_start": ("baseline", "log_snr"),
     "learn_beta": (True, False),
     "tied_biases": (True, False),
     "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
+    "dense_start": ("orthogonal", "pixels"),
+    "conv_start": ("isotropic", "pixels"),
     "sum_over_t": ("reference", "random", "exact"),
 }
 

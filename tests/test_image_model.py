@@ -455,3 +455,66 @@ def test_orthogonal_matrices_are_uniform():
     Q = np.array([Orthogonal()(rng, (3, 3)) for _ in range(4000)])
     np.testing.assert_allclose(Q.mean(axis=0), 0, atol=0.05)
     np.testing.assert_allclose((Q**2).mean(axis=0), 1 / 3, atol=0.03)
+
+
+# -- where learning starts -----
+
+
+def test_the_dense_pathway_can_start_with_each_pixel_as_its_own_feature():
+    for n_colors, n_features in ((1, 3), (2, 2)):
+        model = small(
+            n_colors=n_colors,
+            n_hidden_conv=0,
+            n_hidden_dense_lower=70,
+            n_hidden_dense_lower_output=n_features,
+            n_layers_dense_lower=3,
+            dense_nonlinearity="tanh",
+            dense_start="pixels",
+        )
+        model.initialize(np.random.default_rng(1))
+        X = 1e-3 * images(2, model, np.random.default_rng(0))  # where tanh is linear
+        features = model.mlp._lower(constant(X), lambda X: X).eval()
+        for c in range(n_colors):
+            np.testing.assert_allclose(
+                features[..., c], 0.5 * X[:, c], rtol=1e-4, atol=1e-9
+            )
+        if n_features > n_colors:  # the others are random
+            assert not np.allclose(features[..., 1], 0.5 * X[:, 0], rtol=0.5)
+
+
+@pytest.mark.parametrize("nonlinearity", ["leaky_relu", "softplus", "tanh"])
+def test_convolutions_can_start_by_passing_pixels_on(nonlinearity):
+    def slope(start):
+        """How much of one pixel's own noise the features keep."""
+        model = small(
+            n_hidden_conv=20, n_hidden_dense_lower=0, n_layers_conv=3, n_scales=2,
+            conv_start=start, conv_nonlinearity=nonlinearity, variant="paper",
+        )  # fmt: skip
+        model.initialize(np.random.default_rng(1))
+        X = images(1, model, np.random.default_rng(0))
+        bumped = X.copy()
+        bumped[0, 0, 2, 2] += 1e-3
+        both = np.concatenate([X, bumped])
+        before, after = model.mlp._lower(constant(both), lambda X: X).eval()
+        return np.linalg.norm((after - before)[2, 2]) / 1e-3
+
+    assert slope("isotropic") < 0.1 < 0.4 < slope("pixels") < 3
+
+
+def test_rates_can_start_from_either_schedule():
+    from dpm import schedule
+
+    T, first = 50, 3e-4
+    for start, rates in (
+        ("baseline", schedule.baseline),
+        ("log_snr", schedule.log_snr),
+    ):
+        for learn in (False, True):
+            model = DiffusionModel(
+                4, 1, T, n_hidden_conv=2, n_hidden_dense_lower=0, step1_beta=first,
+                beta_start=start, learn_beta=learn,
+            )  # fmt: skip
+            model.initialize(np.random.default_rng(0))
+            found, expected = model.beta_arr.eval(), rates(T, first)
+            np.testing.assert_allclose(found[1:], expected[1:], rtol=1e-3)
+            assert found[0] == pytest.approx(expected[0], rel=0.01)

@@ -341,3 +341,100 @@ def test_model_arguments_are_literals_only():
     for bad in ("n_scales", "3", "a=b", "a=f()", "a=1)+dict(b=2", "**{}", "a=1;b=2"):
         with pytest.raises(ValueError, match="cannot be read"):
             arguments.parse_model_args(bad)
+
+
+# -- named recipes -----
+
+
+def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
+    from dpm.image_recipes import NAMED, named
+    from dpm.images import IMAGE_SETS
+
+    steps = {"MNIST": 1000, "CIFAR10": 1000, "DEAD_LEAVES": 1000, "TEXTURE": 500}
+    for name in NAMED:
+        assert set(NAMED[name]) == set(IMAGE_SETS)
+    for dataset, T in steps.items():
+        paper, quick = named("paper", dataset), named("quick", dataset)
+        assert paper.model_args["trajectory_length"] == T
+        assert 0 < quick.decay_steps < paper.decay_steps
+    assert named("paper", "MNIST").model_args["n_hidden_conv"] == 0  # dense alone
+    for dataset in ("DEAD_LEAVES", "TEXTURE", "BARK"):
+        model = named("paper", dataset).model_args
+        assert model["n_hidden_dense_lower"] == 0 and model["n_scales"] > 1
+    assert named("paper", "CIFAR10").rule == "RMSProp"
+    with pytest.raises(ValueError, match="unknown recipe of MNIST 'wide'"):
+        named("wide", "MNIST")
+
+
+def test_the_command_line_names_recipes():
+    def recipe(text):
+        return arguments.recipe_from_args(arguments.parse_args(text.split()))
+
+    assert recipe("") == ImageRecipe("MNIST") == recipe("--recipe reference")
+    paper = recipe("--dataset MNIST")
+    assert paper.decay_steps > 0 and paper.t_per_image
+    assert recipe("--dataset MNIST --quick").decay_steps < paper.decay_steps
+    changed = recipe("--dataset MNIST --decay-steps 9 --rule RMSProp --t-per-image no")
+    assert changed.model_args == paper.model_args and not changed.t_per_image
+    assert (changed.decay_steps, changed.rule) == (9, "RMSProp")
+    other = recipe("--dataset DEAD_LEAVES --model-args n_scales=1 --data-args seed=3")
+    assert other.data_args == {"noise": 4.0, "seed": 3}
+    assert other.model_args["n_scales"] == 1
+    assert recipe("--dataset HEARTBEAT --quick").n_steps == 60_000
+    for words in ("--dataset SWISS_ROLL --decay-steps 9", "--recipe wide"):
+        with pytest.raises(ValueError):
+            recipe(words)
+
+
+def test_the_rate_falls_to_nothing_and_the_run_ends():
+    recipe = ImageRecipe(
+        batch_size=8,
+        model_args=MODEL_ARGS,
+        decay_steps=6,
+        rule="Adam",
+        t_per_image=True,
+    )
+    loop = train.train(recipe, progress=False)
+    assert loop.iterations_done == 6
+    assert float(loop.algorithm.step_rule.learning_rate.get_value()) < 1e-9
+    t = next(v for v in loop.algorithm.inputs if v.name == "t")
+    assert t.type.shape == (8, 1)
+    noise, uniform, times = loop.draws(0)
+    assert times.shape == (8, 1) and len(set(times.ravel())) > 1
+
+
+def test_runs_from_before_a_setting_existed_go_on(tmp_path):
+    """What their description does not name has the default."""
+    loop = train.train(RECIPE, tmp_path, n_steps=2, progress=False, ext_every_n=0)
+    arrays, meta = checkpoint.load(tmp_path)
+    for name in ("rule", "decay_steps", "t_per_image", "data_args"):
+        del meta["recipe"][name]
+    checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
+    more = train.train(
+        loop.recipe, tmp_path, True, n_steps=3, progress=False, ext_every_n=0
+    )
+    assert more.iterations_done == 3
+
+
+def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys):
+    run_folder = tmp_path / "run"
+    train.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
+    monkeypatch.setattr(evaluate, "LARGE", 500)
+    sizes = {}
+    for bits in (2, 10):
+        out = tmp_path / f"{bits}.npz"
+        words = [str(run_folder), "--export", str(out), "--bits", str(bits)]
+        assert evaluate.main(words) == 0
+        arrays, meta = checkpoint.load(out)
+        sizes[bits] = out.stat().st_size
+        assert meta["bits"] == bits and meta["report"]["K"]["value"]
+        kinds = {v.dtype.name for v in arrays.values()}
+        assert kinds == {"float16", "float32"}
+        whole, _ = checkpoint.load(run_folder)
+        for path, value in arrays.items():
+            np.testing.assert_allclose(
+                value, whole[path], rtol=2.0 ** -(bits + 1) + 2e-3, atol=1e-5
+            )
+    assert sizes[2] < sizes[10]
+    assert evaluate.main([*words[:-1], "11"]) == 2
+    assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err

@@ -160,11 +160,26 @@ def test_the_set_is_scaled_like_all_others():
     assert not (data.X_test[:, None] == data.X_train).all(axis=2).any()
     assert data.settings == {
         "width": 8, "n_train": 400, "n_test": 50, "smallest": 2.0, "largest": 16.0,
-        "seed": 2,
+        "seed": 2, "noise": 0.0,
     }  # fmt: skip
     again = datasets.load("DEAD_LEAVES", **data.settings)
     np.testing.assert_array_equal(again.X_train, data.X_train)
     np.testing.assert_array_equal(again.X_test, data.X_test)
+
+
+def test_noise_is_added_and_seldom_cut():
+    settings = {"width": 32, "n_train": 500, "n_test": 2, "seed": 2}
+    clean, noisy = (
+        datasets.load("DEAD_LEAVES", **settings, noise=noise) for noise in (0.0, 4.0)
+    )
+    clean, noisy = (d.X_train * d.scale * 255 + d.shift * 255 for d in (clean, noisy))
+    rest = noisy - (12 + clean * (1 - 24 / 255))  # three deviations off either end
+    # rounding to whole levels adds 1/12 to the variance
+    assert rest.std() == pytest.approx(np.sqrt(16 + 1 / 12), rel=0.01)
+    assert abs(rest.mean()) < 0.05
+    assert ((noisy < 0.5) | (noisy > 254.5)).mean() < 1e-3
+    with pytest.raises(ValueError, match="noise = 100: give 0 to 40"):
+        datasets.load("DEAD_LEAVES", **settings, noise=100)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Named settings for sets of images: the paper's, those of 2015, and quick ones.
+
+The paper says which pathways a network has and how many steps (Section 3.2, Appendix
+D.2), not how wide its layers are: widths, step rule and lengths of training are ours,
+and fit two processor cores.
+"""
+
+import dataclasses
+
+from dpm.checks import check_choice
+from dpm.images import IMAGE_SETS
+from dpm.recipes import ImageRecipe
+
+CAREFUL = {  # how the recipes of this package are trained, where nothing else is said
+    "rule": "Adam",
+    "t_per_image": True,
+}
+DENSE = {  # the dense pathway alone
+    "variant": "paper",
+    "sum_over_t": "random",
+    "n_hidden_conv": 0,
+    "n_layers_conv": 0,
+    "n_hidden_dense_lower": 1200,
+    "n_layers_dense_lower": 2,
+    "n_hidden_dense_lower_output": 4,
+    "dense_start": "pixels",
+}
+CONVOLUTIONS = {  # multi-scale convolutions; softplus learns as well, but slower
+    "variant": "paper",
+    "sum_over_t": "random",
+    "n_scales": 3,
+    "n_hidden_conv": 20,
+    "n_layers_conv": 4,
+    "n_hidden_dense_lower": 0,
+    "n_layers_dense_lower": 0,
+    "conv_nonlinearity": "leaky_relu",
+    "conv_start": "pixels",
+    "mean": "forward",
+    "beta_start": "log_snr",
+}
+TEXTURE = ImageRecipe(
+    "TEXTURE",
+    batch_size=8,
+    learning_rate=2e-3,
+    decay_steps=20_000,
+    model_args={**CONVOLUTIONS, "trajectory_length": 500, "n_scales": 4},
+    data_args={"width": 64},
+    **CAREFUL,
+)
+PAPER = {
+    "MNIST": ImageRecipe(
+        "MNIST",
+        batch_size=256,
+        decay_steps=40_000,
+        model_args={**DENSE, "trajectory_length": 1000},
+        **CAREFUL,
+    ),
+    "CIFAR10": ImageRecipe(
+        "CIFAR10",
+        batch_size=32,
+        decay_steps=16_000,
+        rule="RMSProp",
+        t_per_image=True,
+        model_args={
+            **CONVOLUTIONS,
+            "trajectory_length": 1000,
+            "n_hidden_dense_lower": 300,
+            "n_layers_dense_lower": 2,
+        },
+    ),
+    "DEAD_LEAVES": ImageRecipe(
+        "DEAD_LEAVES",
+        batch_size=32,
+        learning_rate=2e-3,
+        decay_steps=22_000,
+        model_args={**CONVOLUTIONS, "trajectory_length": 1000, "step1_beta": 3e-4},
+        data_args={"noise": 4.0},
+        **CAREFUL,
+    ),
+    "TEXTURE": TEXTURE,
+    "BARK": dataclasses.replace(TEXTURE, dataset="BARK"),
+}
+DIGITS = ImageRecipe(
+    "DIGITS",
+    batch_size=128,
+    learning_rate=2e-3,
+    decay_steps=7_000,
+    model_args={
+        "trajectory_length": 100,
+        "n_hidden_dense_lower": 200,
+        "n_layers_conv": 3,
+        "n_layers_dense_lower": 3,
+    },
+)
+PAPER["DIGITS"] = DIGITS  # the paper has no such set
+QUICK_STEPS = {
+    "MNIST": 6_000,
+    "CIFAR10": 4_000,
+    "DEAD_LEAVES": 6_000,
+    "TEXTURE": 4_000,
+    "BARK": 4_000,
+    "DIGITS": 7_000,
+}
+QUICK = {
+    dataset: dataclasses.replace(PAPER[dataset], decay_steps=n_steps)
+    for dataset, n_steps in QUICK_STEPS.items()
+}
+REFERENCE = {dataset: ImageRecipe(dataset) for dataset in IMAGE_SETS}
+NAMED = {"paper": PAPER, "reference": REFERENCE, "quick": QUICK}
+
+
+def named(name: str, dataset: str) -> ImageRecipe:
+    """The recipe of a name for a set of images.
+
+    Parameters
+    ----------
+    name : {"paper", "quick", "reference"}
+        The last is the default model and training of the 2015 code, for any set.
+    dataset : str
+        Of `dpm.images.IMAGE_SETS`.
+    """
+    check_choice(name, NAMED, f"recipe of {dataset}")
+    return NAMED[name][check_choice(dataset, IMAGE_SETS, "dataset")]
