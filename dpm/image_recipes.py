@@ -24,6 +24,8 @@ DENSE = {  # the dense pathway alone
     "n_layers_dense_lower": 2,
     "n_hidden_dense_lower_output": 4,
     "dense_start": "pixels",
+    "learn_beta": False,
+    "weighting": "noise",
 }
 CONVOLUTIONS = {  # multi-scale convolutions; softplus learns as well, but slower
     "variant": "paper",
@@ -42,7 +44,7 @@ TEXTURE = ImageRecipe(
     "TEXTURE",
     batch_size=8,
     learning_rate=2e-3,
-    decay_steps=20_000,
+    decay_steps=10_000,
     model_args={**CONVOLUTIONS, "trajectory_length": 500, "n_scales": 4},
     data_args={"width": 64},
     **CAREFUL,
@@ -51,14 +53,14 @@ PAPER = {
     "MNIST": ImageRecipe(
         "MNIST",
         batch_size=256,
-        decay_steps=40_000,
+        decay_steps=18_000,
         model_args={**DENSE, "trajectory_length": 1000},
         **CAREFUL,
     ),
     "CIFAR10": ImageRecipe(
         "CIFAR10",
         batch_size=32,
-        decay_steps=16_000,
+        decay_steps=8_000,
         rule="RMSProp",
         t_per_image=True,
         model_args={
@@ -95,10 +97,10 @@ DIGITS = ImageRecipe(
 PAPER["DIGITS"] = DIGITS  # the paper has no such set
 QUICK_STEPS = {
     "MNIST": 6_000,
-    "CIFAR10": 4_000,
+    "CIFAR10": 3_000,
     "DEAD_LEAVES": 6_000,
-    "TEXTURE": 4_000,
-    "BARK": 4_000,
+    "TEXTURE": 3_000,
+    "BARK": 3_000,
     "DIGITS": 7_000,
 }
 QUICK = {

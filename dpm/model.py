@@ -7,6 +7,7 @@ explicitly: every method is a pure function of data, time and noise.
 import functools
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 
 from dpm import bound, gaussian
@@ -100,6 +101,10 @@ class DiffusionModel(GaussianDiffusion):
     dense_start : {"orthogonal", "pixels"}
     conv_start : {"isotropic", "pixels"}
         See `dpm.regression.MLP_conv_dense`.
+    weighting : {"bound", "noise"}
+        Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
+        estimate of it. With "noise" every step asks for the noise in the picture with
+        the same accuracy, as Ho et al. (2020) do, and the cost is not K any more.
     sum_over_t : {"reference", "random", "exact"}
         The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
         many as there are terms; or every term.
@@ -141,6 +146,7 @@ class DiffusionModel(GaussianDiffusion):
         dense_lower_depth: str | None = None,
         dense_start: str | None = None,
         conv_start: str | None = None,
+        weighting: str | None = None,
         sum_over_t: str | None = None,
     ):
         given = dict(locals())
@@ -152,7 +158,12 @@ class DiffusionModel(GaussianDiffusion):
         self.n_t_per_minibatch = n_t_per_minibatch
         self.uniform_noise = uniform_noise
         self.mean, self.scale_beta_coeff = choices["mean"], choices["scale_beta_coeff"]
-        self.sum_over_t = choices["sum_over_t"]
+        self.sum_over_t, self.weighting = choices["sum_over_t"], choices["weighting"]
+        if self.weighting != "bound" and self.sum_over_t != "random":
+            raise ValueError(
+                f"weighting = {self.weighting!r} is for one random time step, not for "
+                f"sum_over_t = {self.sum_over_t!r}: choose 'random'"
+            )
         self.trajectory_length = check_trajectory_length(trajectory_length)
         self.temporal_basis = self.generate_temporal_basis(
             trajectory_length, n_temporal_basis, choices["bump_width"]
@@ -370,7 +381,23 @@ class DiffusionModel(GaussianDiffusion):
     def cost_single_t(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
         """`get_negL_bound` of a batch at the times t."""
         kernels = self._both_kernels(X_noiseless, noise, t, uniform_draws, drop)
-        return self.get_negL_bound(*kernels)
+        if self.weighting == "bound":
+            return self.get_negL_bound(*kernels)
+        KL = self._divergence(*kernels) * self._noise_weights(t)
+        return self._bits_per_pixel_below_null(
+            self._bound(KL[None], self.trajectory_length - 1)
+        )
+
+    def _noise_weights(self, t):
+        """b_t / beta_t, scaled to an average of one over all steps, shape (n_t,).
+
+        The divergence at t is about beta_t / (2 b_t) times the squared error of the
+        noise that the model sees in the picture (Ho et al., 2020).
+        """
+        weights = self.beta_cumulative / self.beta_arr
+        weights = weights / weights[1:].mean()
+        weights = pytensor.gradient.disconnected_grad(weights)
+        return (self.get_t_weights(t) * weights[:, None]).sum(axis=0)
 
     @in_precision
     def get_KL(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):

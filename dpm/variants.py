@@ -17,6 +17,7 @@ VARIANTS = {
         "dense_lower_depth": "n_layers_conv",
         "dense_start": "orthogonal",
         "conv_start": "isotropic",
+        "weighting": "bound",
         "sum_over_t": "reference",
     },
     "paper": {
@@ -32,6 +33,7 @@ VARIANTS = {
         "dense_lower_depth": "n_layers_dense_lower",
         "dense_start": "orthogonal",
         "conv_start": "isotropic",
+        "weighting": "bound",
         "sum_over_t": "exact",
     },
 }
@@ -47,6 +49,7 @@ CHOICES = {
     "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
     "dense_start": ("orthogonal", "pixels"),
     "conv_start": ("isotropic", "pixels"),
+    "weighting": ("bound", "noise"),
     "sum_over_t": ("reference", "random", "exact"),
 }
 
