@@ -518,3 +518,26 @@ def test_rates_can_start_from_either_schedule():
             found, expected = model.beta_arr.eval(), rates(T, first)
             np.testing.assert_allclose(found[1:], expected[1:], rtol=1e-3)
             assert found[0] == pytest.approx(expected[0], rel=0.01)
+
+
+def test_the_cost_can_ask_for_the_noise_with_the_same_accuracy_at_every_step():
+    model, rng = small(sum_over_t="random", weighting="noise"), np.random.default_rng(3)
+    plain = small(sum_over_t="random")
+    X = constant(rng.standard_normal((2, 32)))
+    beta, b = model.beta_arr.eval(), model.beta_cumulative.eval()
+    expected = b / beta / (b / beta)[1:].mean()
+    noise, uniform = (constant(rng.standard_normal((2, 2, 4, 4))) for _ in range(2))
+    for t in range(1, 6):
+        draw = [(noise, constant([[float(t)]]), uniform)]
+        KL, found, K = (
+            float(value.eval())
+            for value in (
+                model.get_KL(X, *draw[0]).mean(),
+                model.cost(X, draw),
+                plain.cost(X, draw),
+            )
+        )
+        per_nat = 5 / np.log(2) / 16  # T - 1 terms, bits, pixels
+        assert found - K == pytest.approx((expected[t] - 1) * KL * per_nat)
+    with pytest.raises(ValueError, match="weighting = 'noise' is for one random"):
+        small(sum_over_t="exact", weighting="noise")
