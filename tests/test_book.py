@@ -197,3 +197,21 @@ def test_every_cited_work_is_in_the_bibliography():
         for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", prose(path)):
             for key in keys.split(","):
                 assert key.strip() in known
+
+
+def test_checkpoints_are_small_and_say_where_they_come_from():
+    from dpm import checkpoint
+
+    paths = sorted((ROOT / "book" / "checkpoints").glob("*.npz"))
+    assert len(paths) > 20
+    for path in paths:
+        assert path.stat().st_size < 8_000_000, path
+        if path.name.startswith("sfo_"):
+            continue  # curves of optimisers, no models
+        arrays, meta = checkpoint.load(path)
+        assert meta["command"].startswith("python -m dpm."), path
+        assert meta["seconds"] > 0 and meta["versions"]["pytensor"], path
+        score = "log p" if path.stem == "mcgsm_leaves" else "K"
+        assert meta["report"][score]["standard_error"] > 0, path
+        for name, value in arrays.items():
+            assert value.dtype.itemsize <= 4 or path.stem == "mcgsm_leaves", name
