@@ -73,6 +73,10 @@ def parse_args(argv=None) -> argparse.Namespace:
         "--resume_file", "--resume-file",
         help="checkpoint, or folder of a run, to go on with",
     )  # fmt: skip
+    add(
+        "--start-from", metavar="RUN",
+        help="start a new run with the parameters of another one of the same model",
+    )  # fmt: skip
     add("--suffix", default="", help="optional end of the name of the run's folder")
     add("--output-dir", default="./", help="existing folder that runs are kept in")
     add(

@@ -101,10 +101,11 @@ class DiffusionModel(GaussianDiffusion):
     dense_start : {"orthogonal", "pixels"}
     conv_start : {"isotropic", "pixels"}
         See `dpm.regression.MLP_conv_dense`.
-    weighting : {"bound", "noise"}
+    weighting : {"bound", "noise", "both"}
         Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
         estimate of it. With "noise" every step asks for the noise in the picture with
         the same accuracy, as Ho et al. (2020) do, and the cost is not K any more.
+        "both" is the mean of the two.
     sum_over_t : {"reference", "random", "exact"}
         The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
         many as there are terms; or every term.
@@ -383,7 +384,10 @@ class DiffusionModel(GaussianDiffusion):
         kernels = self._both_kernels(X_noiseless, noise, t, uniform_draws, drop)
         if self.weighting == "bound":
             return self.get_negL_bound(*kernels)
-        KL = self._divergence(*kernels) * self._noise_weights(t)
+        weights = self._noise_weights(t)
+        if self.weighting == "both":
+            weights = (1.0 + weights) / 2.0
+        KL = self._divergence(*kernels) * weights
         return self._bits_per_pixel_below_null(
             self._bound(KL[None], self.trajectory_length - 1)
         )

@@ -138,6 +138,7 @@ def train(
     n_steps=None,
     ext_every_n=25,
     plot_before_training=False,
+    start=None,
 ) -> MainLoop:
     """Train a recipe from start to end.
 
@@ -162,6 +163,9 @@ def train(
         and monitors plotted, and the log likelihood estimated. 0 means never.
     plot_before_training : bool
         Of a run on images: whether to do that at step 0 too.
+    start : path-like, optional
+        A run whose parameters a new run starts with, in place of random ones; its
+        model must have the same.
 
     Returns
     -------
@@ -193,6 +197,9 @@ def train(
     if saved is not None:
         check_same_data(data, saved[1].get("data"))
         loop.restore(*saved)
+        before = saved[1].get("start")
+    else:
+        before = start_from(start, loop.model, data)
     if isinstance(recipe, ImageRecipe):
         n_batches = len(data.X_train) // recipe.batch_size
         n_steps = n_steps or recipe.decay_steps or N_EPOCHS * n_batches
@@ -211,8 +218,26 @@ def train(
             "versions": versions(),
             "data": data.description,
         }
+        if before is not None:
+            meta["start"] = before
         loop.extensions.append(Checkpoint(path, meta, save_every or recipe.save_every))
     return loop.run()
+
+
+def start_from(path, model, data) -> dict | None:
+    """Give a model the parameters of another run, and say which; None for no path.
+
+    Raises
+    ------
+    ValueError
+        If that run's parameters do not fit, or it learned other data.
+    """
+    if path is None:
+        return None
+    arrays, meta = checkpoint.load(path)
+    check_same_data(data, meta.get("data"))
+    model.set_parameter_values(parameter_values(arrays))
+    return {k: meta.get(k) for k in ("command", "iterations_done", "seconds", "start")}
 
 
 def diagnostic_extensions(loop, data, folder, every: dict) -> list:
@@ -250,10 +275,11 @@ def resumed_recipe(args):
             f"{path} is not the {checkpoint.FILE_NAME} of a run: to go on from it, put "
             f"it under that name into a folder of its own, and give the folder"
         )
-    if any((args.dataset, args.data_args, args.model_args, args.recipe)):
+    chosen = (args.dataset, args.data_args, args.model_args, args.recipe)
+    if any((*chosen, args.start_from)):
         raise ValueError(
             "--resume_file goes on with the model and data of its run: leave out "
-            "--dataset, --data-args, --model-args and --recipe"
+            "--dataset, --data-args, --model-args, --recipe and --start-from"
         )
     names = [*SHARED, *FOR_IMAGES, *(f.name for f in toy_fields())]
     if not isinstance(recipe, ImageRecipe):
@@ -312,6 +338,7 @@ def main(argv=None) -> int:
             n_steps=args.n_steps,
             ext_every_n=args.ext_every_n,
             plot_before_training=args.plot_before_training,
+            start=args.start_from,
         )
     except (ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -523,21 +523,24 @@ def test_rates_can_start_from_either_schedule():
 def test_the_cost_can_ask_for_the_noise_with_the_same_accuracy_at_every_step():
     model, rng = small(sum_over_t="random", weighting="noise"), np.random.default_rng(3)
     plain = small(sum_over_t="random")
+    both = small(sum_over_t="random", weighting="both")
     X = constant(rng.standard_normal((2, 32)))
     beta, b = model.beta_arr.eval(), model.beta_cumulative.eval()
     expected = b / beta / (b / beta)[1:].mean()
     noise, uniform = (constant(rng.standard_normal((2, 2, 4, 4))) for _ in range(2))
     for t in range(1, 6):
         draw = [(noise, constant([[float(t)]]), uniform)]
-        KL, found, K = (
+        KL, found, mean, K = (
             float(value.eval())
             for value in (
                 model.get_KL(X, *draw[0]).mean(),
                 model.cost(X, draw),
+                both.cost(X, draw),
                 plain.cost(X, draw),
             )
         )
         per_nat = 5 / np.log(2) / 16  # T - 1 terms, bits, pixels
         assert found - K == pytest.approx((expected[t] - 1) * KL * per_nat)
+        assert mean == pytest.approx((found + K) / 2)
     with pytest.raises(ValueError, match="weighting = 'noise' is for one random"):
         small(sum_over_t="exact", weighting="noise")

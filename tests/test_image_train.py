@@ -1,5 +1,6 @@
 """The reference's command line: runs, resumes, draws pictures, refuses bad input."""
 
+import dataclasses
 import gzip
 import json
 import os
@@ -438,3 +439,23 @@ def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys
     assert sizes[2] < sizes[10]
     assert evaluate.main([*words[:-1], "11"]) == 2
     assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err
+
+
+def test_a_run_can_start_with_the_parameters_of_another(tmp_path):
+    first = train.train(
+        RECIPE, tmp_path / "a", n_steps=2, progress=False, ext_every_n=0
+    )
+    other = dataclasses.replace(RECIPE, learning_rate=1e-9, rule="Adam")
+    options = {"progress": False, "ext_every_n": 0, "n_steps": 1}
+    second = train.train(other, tmp_path / "b", start=tmp_path / "a", **options)
+    for path, value in second.model.get_parameter_values().items():
+        before = first.model.get_parameter_values()[path]
+        np.testing.assert_allclose(value, before, atol=1e-7)
+    _, meta = checkpoint.load(tmp_path / "b")
+    assert meta["start"]["iterations_done"] == 2
+    more = train.train(second.recipe, tmp_path / "b", True, **{**options, "n_steps": 2})
+    assert more.iterations_done == 2
+    assert checkpoint.load(tmp_path / "b")[1]["start"] == meta["start"]
+    wider = dataclasses.replace(RECIPE, model_args={**MODEL_ARGS, "n_hidden_conv": 3})
+    with pytest.raises(ValueError, match="has shape"):
+        train.train(wider, tmp_path / "c", start=tmp_path / "a", **options)
