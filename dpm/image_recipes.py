@@ -25,7 +25,7 @@ DENSE = {  # the dense pathway alone
     "n_hidden_dense_lower_output": 4,
     "dense_start": "pixels",
     "learn_beta": False,
-    "weighting": "noise",
+    "beta_start": "log_snr",
 }
 CONVOLUTIONS = {  # multi-scale convolutions; softplus learns as well, but slower
     "variant": "paper",
