@@ -528,7 +528,7 @@ def test_the_cost_can_ask_for_the_noise_with_the_same_accuracy_at_every_step():
     beta, b = model.beta_arr.eval(), model.beta_cumulative.eval()
     expected = b / beta / (b / beta)[1:].mean()
     noise, uniform = (constant(rng.standard_normal((2, 2, 4, 4))) for _ in range(2))
-    for t in range(1, 6):
+    for t in (1, 4):
         draw = [(noise, constant([[float(t)]]), uniform)]
         KL, found, mean, K = (
             float(value.eval())
