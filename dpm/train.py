@@ -320,7 +320,7 @@ def main(argv=None) -> int:
             data = recipe.load_data()  # all that can fail, before a folder is made
             if isinstance(recipe, ImageRecipe):
                 recipe = recipe.for_data(data)
-            recipe.build_model()
+            start_from(args.start_from, recipe.build_model(), data)
             check_batch_size(recipe, data.X_train)
             model_id = f"diffusionmodel_{recipe.dataset}"
             folder = create_log_dir(args.output_dir, model_id, args.suffix)

@@ -459,3 +459,10 @@ def test_a_run_can_start_with_the_parameters_of_another(tmp_path):
     wider = dataclasses.replace(RECIPE, model_args={**MODEL_ARGS, "n_hidden_conv": 3})
     with pytest.raises(ValueError, match="has shape"):
         train.train(wider, tmp_path / "c", start=tmp_path / "a", **options)
+
+
+def test_a_bad_start_leaves_no_folder(tmp_path, capsys):
+    words = ["--output-dir", str(tmp_path), "--batch-size", "8", "--model-args", ARGS]
+    assert train.main([*words, "--start-from", str(tmp_path / "nothing")]) == 2
+    assert "error: no checkpoint at" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
