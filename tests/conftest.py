@@ -1,9 +1,11 @@
 """Settings that every test, and every notebook run by nbval, inherits."""
 
+import importlib
 import os
 import warnings
 
 import matplotlib
+import pytest
 
 os.environ["TQDM_DISABLE"] = "1"  # also in the notebooks' kernels: no bars on stderr
 matplotlib.use("agg")  # only here: the kernels must show their figures
@@ -11,6 +13,28 @@ matplotlib.use("agg")  # only here: the kernels must show their figures
 with warnings.catch_warnings():
     warnings.simplefilter("error")
     import dpm  # noqa: F401  importing must not warn
+
+
+@pytest.fixture
+def refuse(capsys, monkeypatch):
+    """A function that runs a command line which must say why it will not go on."""
+
+    def refuse(match, module, *words, folder=None, env=()):
+        before = sorted(folder.rglob("*")) if folder else None
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in dict(env).items():
+                patch.setenv(name, value)
+            try:
+                code = importlib.import_module(module).main([str(w) for w in words])
+            except SystemExit as stop:  # argparse's own way
+                code = stop.code
+        message = capsys.readouterr().err
+        assert code == 2, message
+        assert len(message.splitlines()) == 1 and match in message, message
+        assert not folder or sorted(folder.rglob("*")) == before  # nothing written
+
+    return refuse
 
 
 def pytest_terminal_summary(terminalreporter):
