@@ -56,7 +56,8 @@ PAPER = {
     "MNIST": ImageRecipe(
         "MNIST",
         batch_size=256,
-        decay_steps=48_000,
+        learning_rate=5e-4,
+        decay_steps=42_000,
         model_args={**DENSE, "trajectory_length": 1000},
         **CAREFUL,
     ),
@@ -97,7 +98,8 @@ DIGITS = ImageRecipe(
     "DIGITS",
     batch_size=128,
     learning_rate=2e-3,
-    decay_steps=7_000,
+    decay_steps=3_000,
+    t_per_image=True,
     model_args={
         "trajectory_length": 100,
         "n_hidden_dense_lower": 200,
@@ -112,7 +114,7 @@ QUICK_STEPS = {
     "DEAD_LEAVES": 6_000,
     "TEXTURE": 3_000,
     "BARK": 3_000,
-    "DIGITS": 7_000,
+    "DIGITS": 3_000,
 }
 QUICK = {
     dataset: dataclasses.replace(PAPER[dataset], decay_steps=n_steps)
