@@ -71,7 +71,8 @@ class KnownMixture:
     def _responsibilities(self, X, t):
         """Probability of each component given x^t, (n_samples, n_components)."""
         mu, variance = self._components(t)
-        log_p = gaussian.log_prob(X[:, None, :], mu, pt.sqrt(variance)).sum(axis=-1)
+        # log N(X; mu, variance) without the terms that all components share
+        log_p = (X @ mu.T - 0.5 * (mu**2).sum(axis=1)) / variance
         return pt.special.softmax(log_p + np.log(self.weights), axis=1)
 
     def reverse_step(self, X, t):
@@ -81,14 +82,14 @@ class KnownMixture:
         """
         beta = self.beta_arr[t]
         mu, variance = self._components(t)
+        share = self._responsibilities(X, t + 1)
+        middle = share @ mu  # (n_samples, n_dim), the mean over components
+        spread = share @ mu**2 - middle**2
+        # the mean of a product is linear in mu, its deviation the same for every mu
         back = X / pt.sqrt(1.0 - beta), pt.sqrt(beta / (1.0 - beta))
-        mean, deviation = gaussian.product(
-            mu[None], pt.sqrt(variance), back[0][:, None, :], back[1]
-        )  # of each component: (n_samples, n_components, n_dim)
-        share = self._responsibilities(X, t + 1)[:, :, None]
-        mu = (share * mean).sum(axis=1)
-        spread = (share * (mean - mu[:, None]) ** 2).sum(axis=1)
-        return mu, pt.sqrt(deviation**2 + spread)
+        mean, deviation = gaussian.product(middle, pt.sqrt(variance), *back)
+        gain = deviation**2 / variance
+        return mean, pt.sqrt(deviation**2 + gain**2 * pt.maximum(spread, 0.0))
 
     def first_step(self, X):
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""

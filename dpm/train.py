@@ -188,11 +188,13 @@ def train(
             )
         if path.exists():
             saved = checkpoint.load(path)
-            check_recipe(recipe, saved[1])
-        remove_unfinished(output_dir)
     data = data or recipe.load_data()
     if isinstance(recipe, ImageRecipe):
         recipe = recipe.for_data(data)
+    if saved is not None:
+        check_recipe(recipe, saved[1])
+    if output_dir is not None:
+        remove_unfinished(output_dir)
     loop = MainLoop(recipe, data.X_train)
     if saved is not None:
         check_same_data(data, saved[1].get("data"))

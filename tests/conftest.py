@@ -4,8 +4,14 @@ import importlib
 import os
 import warnings
 
-import matplotlib
-import pytest
+# One thread for each process, before NumPy is loaded: pytest fills the cores with
+# workers, and threads that wait for each other on a full core made a cell of a second
+# take half a minute.
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import matplotlib  # noqa: E402
+import pytest  # noqa: E402
 
 os.environ["TQDM_DISABLE"] = "1"  # also in the notebooks' kernels: no bars on stderr
 matplotlib.use("agg")  # only here: the kernels must show their figures

@@ -408,14 +408,14 @@ def test_the_rate_falls_to_nothing_and_the_run_ends():
 
 def test_runs_from_before_a_setting_existed_go_on(tmp_path):
     """What their description does not name has the default."""
-    loop = train.train(RECIPE, tmp_path, n_steps=2, progress=False, ext_every_n=0)
+    train.train(RECIPE, tmp_path, n_steps=2, progress=False, ext_every_n=0)
     arrays, meta = checkpoint.load(tmp_path)
     for name in ("rule", "decay_steps", "t_per_image", "data_args"):
         del meta["recipe"][name]
     checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
     more = train.train(
-        loop.recipe, tmp_path, True, n_steps=3, progress=False, ext_every_n=0
-    )
+        RECIPE, tmp_path, True, n_steps=3, progress=False, ext_every_n=0
+    )  # what the data decide, such as spatial_width, need not be said again
     assert more.iterations_done == 3
 
 
