@@ -4,11 +4,11 @@ import importlib
 import os
 import warnings
 
-# One thread for each process, before NumPy is loaded: pytest fills the cores with
-# workers, and threads that wait for each other on a full core made a cell of a second
-# take half a minute.
-for library in ("OPENBLAS", "OMP", "MKL"):
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+# One thread of linear algebra for each process, before NumPy is loaded: pytest fills
+# the cores with workers, and threads that wait for each other on a full core made a
+# cell of a second take half a minute. Not OMP_NUM_THREADS: k-means then ends elsewhere,
+# and the swiss roll's training with it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
