@@ -6,8 +6,7 @@ import warnings
 
 # One thread of linear algebra for each process, before NumPy is loaded: pytest fills
 # the cores with workers, and threads that wait for each other on a full core made a
-# cell of a second take half a minute. Not OMP_NUM_THREADS: k-means then ends elsewhere,
-# and the swiss roll's training with it.
+# cell of a second take half a minute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matplotlib  # noqa: E402
@@ -25,11 +24,11 @@ with warnings.catch_warnings():
 def refuse(capsys, monkeypatch):
     """A function that runs a command line which must say why it will not go on."""
 
-    def refuse(match, module, *words, folder=None, env=()):
+    def refuse(match, *words, module="dpm.train", folder=None, env=None):
         before = sorted(folder.rglob("*")) if folder else None
         capsys.readouterr()
         with monkeypatch.context() as patch:
-            for name, value in dict(env).items():
+            for name, value in (env or {}).items():
                 patch.setenv(name, value)
             try:
                 code = importlib.import_module(module).main([str(w) for w in words])
