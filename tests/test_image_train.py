@@ -22,7 +22,6 @@ ARGS = (
 )
 MODEL_ARGS = arguments.parse_model_args(ARGS)
 RECIPE = ImageRecipe(batch_size=8, model_args=MODEL_ARGS)
-TRAIN = "dpm.train"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -140,7 +139,7 @@ def test_resuming_takes_more_steps_in_the_same_folder(finished):
 
 def test_killed_again_and_again_ends_the_same(tmp_path):
     """SIGKILL at random moments, and the end is that of a quiet run, bit for bit."""
-    steps, rng = 2000, np.random.default_rng(int(time.time()))
+    steps, rng = 3000, np.random.default_rng(int(time.time()))
     env = {**os.environ, "TQDM_DISABLE": "1"}
     first = command(
         "--output-dir", tmp_path, "--n-steps", steps, "--batch-size", 8,
@@ -148,7 +147,7 @@ def test_killed_again_and_again_ends_the_same(tmp_path):
     )  # fmt: skip
     again = command("--resume_file", tmp_path, "--n-steps", steps, "--save-every", 20)
     done = [0]
-    for attempt in range(2):
+    for attempt in range(4):
         process = subprocess.Popen(
             again if attempt else first, env=env, stdout=-3, stderr=-3
         )
@@ -280,16 +279,16 @@ def test_bad_options_are_refused_in_one_line(refuse, tmp_path, small_mnist):
         ("dropout_rate = 1.0", "--dropout_rate", "1"),
     ]
     for match, *words in check:
-        refuse(match, TRAIN, *out, *words, folder=tmp_path)
-    refuse(
-        "does not exist: make it",
-        TRAIN,
-        "--output-dir",
-        tmp_path / "no",
-        folder=tmp_path,
-    )
+        refuse(match, *out, *words, folder=tmp_path)
+    refuse("does not exist: make it", "--output-dir", tmp_path / "no", folder=tmp_path)
     nowhere = {"DPM_DATA": str(tmp_path / "nowhere")}
-    refuse("nowhere is not a folder", TRAIN, *out, folder=tmp_path, env=nowhere)
+    refuse("nowhere is not a folder", *out, folder=tmp_path, env=nowhere)
+
+
+def test_a_refusal_is_the_exit_status_of_the_process(tmp_path):
+    words = command("--output-dir", tmp_path, "--n-steps", 0)
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_label_files_and_bad_checkpoints_are_refused(refuse, tmp_path, finished):
@@ -300,33 +299,24 @@ def test_label_files_and_bad_checkpoints_are_refused(refuse, tmp_path, finished)
         (data / "mnist" / f"{name}-images-idx3-ubyte").write_bytes(labels)
     (tmp_path / "runs").mkdir()
     refuse(
-        "holds labels", TRAIN, "--output-dir", tmp_path / "runs",
+        "holds labels", "--output-dir", tmp_path / "runs",
         folder=tmp_path, env={"DPM_DATA": str(data)},
     )  # fmt: skip
     whole = (finished[0] / checkpoint.FILE_NAME).read_bytes()
     cut = tmp_path / "cut.npz"
     cut.write_bytes(whole[: len(whole) // 2])
-    refuse("damaged or of another kind", TRAIN, "--resume_file", cut, folder=tmp_path)
+    refuse("damaged or of another kind", "--resume_file", cut, folder=tmp_path)
     np.savez(tmp_path / "foreign.npz", a=1)
     refuse(
-        "not a checkpoint of dpm", TRAIN, "--resume_file", tmp_path / "foreign.npz",
+        "not a checkpoint of dpm", "--resume_file", tmp_path / "foreign.npz",
         folder=tmp_path,
     )  # fmt: skip
     whole_copy = tmp_path / "copy.npz"
     whole_copy.write_bytes(whole)
-    refuse("not the checkpoint.npz of a run", TRAIN, "--resume_file", whole_copy,
+    refuse("not the checkpoint.npz of a run", "--resume_file", whole_copy,
            folder=tmp_path)  # fmt: skip
-    refuse(
-        "leave out --dataset", TRAIN, "--resume_file", finished[0], "--dataset", "MNIST"
-    )
-    refuse(
-        "batch_size = 8, not 9",
-        TRAIN,
-        "--resume_file",
-        finished[0],
-        "--batch-size",
-        "9",
-    )
+    refuse("leave out --dataset", "--resume_file", finished[0], "--dataset", "MNIST")
+    refuse("batch_size = 8, not 9", "--resume_file", finished[0], "--batch-size", "9")
 
 
 def test_a_model_of_another_size_is_not_scored_on_these_images(finished):

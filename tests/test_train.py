@@ -145,12 +145,12 @@ def test_K_does_not_depend_on_how_the_data_are_cut(finished):
 
 
 def test_command_line_refuses_in_one_line(refuse, tmp_path, finished):
-    roll = ["dpm.train", "--dataset", "SWISS_ROLL", "--output-dir", str(tmp_path)]
+    roll = ["--dataset", "SWISS_ROLL", "--output-dir", str(tmp_path)]
     refuse("T = 1", *roll, "--trajectory-length", "1", folder=tmp_path)
     refuse("is for images", *roll, "--model-args", "n_scales=2", folder=tmp_path)
     refuse("is for images", *roll, "--dropout_rate", "0.1", folder=tmp_path)
-    refuse("no checkpoint at", "dpm.evaluate", str(tmp_path), folder=tmp_path)
-    other = ["dpm.train", "--resume_file", str(finished), "--trajectory-length", "6"]
+    refuse("no checkpoint at", tmp_path, module="dpm.evaluate", folder=tmp_path)
+    other = ["--resume_file", str(finished), "--trajectory-length", "6"]
     refuse("started with trajectory_length = 5, not 6", *other)
 
 
