@@ -16,7 +16,7 @@ from dpm.bricks import no_dropout
 from dpm.checks import check_count, check_trajectory_length
 from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import MLP_conv_dense
-from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule
+from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule, log_snr
 from dpm.variants import choose
 
 AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
@@ -101,14 +101,21 @@ class DiffusionModel(GaussianDiffusion):
     dense_start : {"orthogonal", "pixels"}
     conv_start : {"isotropic", "pixels"}
         See `dpm.regression.MLP_conv_dense`.
-    weighting : {"bound", "noise", "both"}
+    weighting : {"bound", "noise", "both", "picture"}
         Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
         estimate of it. With "noise" every step asks for the noise in the picture with
         the same accuracy, as Ho et al. (2020) do, and the cost is not K any more.
-        "both" is the mean of the two.
+        "both" is the mean of the two. With "picture" every step asks for the picture
+        in x^t, faded as it is, with the same accuracy: the noisier, the more a step
+        counts. With rates "log_snr" that is the bound on pictures with noise added, an
+        average over amounts of noise (Kingma and Gao, 2023).
     sum_over_t : {"reference", "random", "exact"}
         The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
         many as there are terms; or every term.
+    final_log_snr : float, optional
+        Where the rates "log_snr" end, -5 if left out. After the last forward step the
+        pictures' principal components have variances v (1 - b_T) + b_T: only if v
+        exp(final_log_snr) is small do samples start where they should, from pi.
 
     Notes
     -----
@@ -149,6 +156,7 @@ class DiffusionModel(GaussianDiffusion):
         conv_start: str | None = None,
         weighting: str | None = None,
         sum_over_t: str | None = None,
+        final_log_snr: float | None = None,
     ):
         given = dict(locals())
         choices = choose(variant, given)
@@ -189,9 +197,15 @@ class DiffusionModel(GaussianDiffusion):
             nonlinearity_after_sum=choices["nonlinearity_after_sum"],
             tied_biases=choices["tied_biases"],
         )
-        schedule = self.generate_beta_arr(
-            step1_beta, choices["learn_beta"], choices["beta_start"]
-        )
+        rates = choices["beta_start"]
+        if final_log_snr is not None:
+            if rates != "log_snr":
+                raise ValueError(
+                    f"final_log_snr = {final_log_snr:g} is for beta_start = 'log_snr', "
+                    f"not {rates!r}: leave it out, or choose those rates"
+                )
+            rates = functools.partial(log_snr, final_log_snr=final_log_snr)
+        schedule = self.generate_beta_arr(step1_beta, choices["learn_beta"], rates)
         n_dim = n_colors * spatial_width**2
         super().__init__(schedule, network, n_dim)
 
@@ -213,13 +227,15 @@ class DiffusionModel(GaussianDiffusion):
         bumps = np.exp(exponent - exponent.max(axis=0))
         return bumps / bumps.sum(axis=0)
 
-    def generate_beta_arr(
-        self, step1_beta: float, learn_beta: bool = False, start: str = "baseline"
-    ):
-        """The schedule: a brick whose ``beta_arr`` has shape (T,)."""
+    def generate_beta_arr(self, step1_beta: float, learn_beta=False, start="baseline"):
+        """The schedule: a brick whose ``beta_arr`` has shape (T,).
+
+        `start` is a name of `dpm.schedule.FIXED`, or a function like those there.
+        """
         if learn_beta:
             return PerturbedSchedule(self.temporal_basis, step1_beta, start)
-        return FixedSchedule(FIXED[start](self.trajectory_length, step1_beta))
+        rates = FIXED.get(start, start)
+        return FixedSchedule(rates(self.trajectory_length, step1_beta))
 
     @in_precision
     def get_t_weights(self, t):
@@ -384,7 +400,7 @@ class DiffusionModel(GaussianDiffusion):
         kernels = self._both_kernels(X_noiseless, noise, t, uniform_draws, drop)
         if self.weighting == "bound":
             return self.get_negL_bound(*kernels)
-        weights = self._noise_weights(t)
+        weights = self._weights(t)
         if self.weighting == "both":
             weights = (1.0 + weights) / 2.0
         KL = self._divergence(*kernels) * weights
@@ -392,13 +408,17 @@ class DiffusionModel(GaussianDiffusion):
             self._bound(KL[None], self.trajectory_length - 1)
         )
 
-    def _noise_weights(self, t):
-        """b_t / beta_t, scaled to an average of one over all steps, shape (n_t,).
+    def _weights(self, t):
+        """Of the divergences at t, scaled to an average of one over all steps, (n_t,).
 
-        The divergence at t is about beta_t / (2 b_t) times the squared error of the
-        noise that the model sees in the picture (Ho et al., 2020).
+        A divergence is about beta_t / (2 b_t) times the squared error of the noise that
+        the model sees in x^t (Ho et al., 2020), b_t being `beta_cumulative`; and noise
+        times sqrt(b_t) and the faded picture sum to x^t.
         """
-        weights = self.beta_cumulative / self.beta_arr
+        b = self.beta_cumulative
+        weights = b / self.beta_arr
+        if self.weighting == "picture":
+            weights = weights * b
         weights = weights / weights[1:].mean()
         weights = pytensor.gradient.disconnected_grad(weights)
         return (self.get_t_weights(t) * weights[:, None]).sum(axis=0)

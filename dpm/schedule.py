@@ -212,7 +212,8 @@ class PerturbedSchedule(Brick):
     temporal_basis : ndarray, shape (n_basis, T)
         g_j(t).
     step1_beta : float
-    start : {"baseline", "log_snr"}
+    start : {"baseline", "log_snr"} or callable
+        A function of T and step1_beta that gives the rates.
 
     Attributes
     ----------
@@ -231,14 +232,15 @@ class PerturbedSchedule(Brick):
         self,
         temporal_basis,
         step1_beta: float,
-        start: str = "baseline",
+        start="baseline",
         name: str = "schedule",
     ):
         super().__init__(name)
         n_basis, self.trajectory_length = temporal_basis.shape
         offset, min_beta = _baseline_parts(self.trajectory_length, step1_beta)
         if start != "baseline":
-            beta = FIXED[start](self.trajectory_length, step1_beta)
+            rates = FIXED.get(start, start)
+            beta = rates(self.trajectory_length, step1_beta)
             beta[0] = min_beta[0]
             above = np.clip(beta, min_beta + MIN_BETA, 1 - 2 * MAX_GAP)
             offset = unsquash(above, min_beta)

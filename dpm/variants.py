@@ -49,7 +49,7 @@ CHOICES = {
     "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
     "dense_start": ("orthogonal", "pixels"),
     "conv_start": ("isotropic", "pixels"),
-    "weighting": ("bound", "noise", "both"),
+    "weighting": ("bound", "noise", "both", "picture"),
     "sum_over_t": ("reference", "random", "exact"),
 }
 

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import datasets, evaluation, sampler
+from dpm import datasets, evaluation, gaussian, sampler
 from dpm.backend import precision
 from dpm.bricks import Orthogonal
 from dpm.model import DiffusionModel
@@ -520,6 +520,47 @@ def test_rates_can_start_from_either_schedule():
             found, expected = model.beta_arr.eval(), rates(T, first)
             np.testing.assert_allclose(found[1:], expected[1:], rtol=1e-3)
             assert found[0] == pytest.approx(expected[0], rel=0.01)
+
+
+def test_the_rates_of_equal_steps_end_where_they_are_told():
+    from dpm import schedule
+
+    for learn in (False, True):
+        model = small(beta_start="log_snr", final_log_snr=-8.0, learn_beta=learn)
+        model.initialize(np.random.default_rng(0))
+        expected = schedule.log_snr(6, 1e-3, -8.0)
+        np.testing.assert_allclose(
+            model.beta_arr.eval()[1:], np.minimum(expected, 1 - 2e-5)[1:], rtol=1e-3
+        )
+    with pytest.raises(ValueError, match="final_log_snr = -8 is for beta_start"):
+        small(beta_start="baseline", final_log_snr=-8.0)
+    with pytest.raises(ValueError, match="final_log_snr = 20 is not below"):
+        small(beta_start="log_snr", final_log_snr=20.0)
+
+
+def test_the_cost_can_ask_for_the_faded_picture_with_the_same_accuracy():
+    """An error of the picture in x^t costs the same at every step."""
+    T = 300
+    choices = {"trajectory_length": T, "sum_over_t": "random", "beta_start": "log_snr"}
+    choices["learn_beta"] = False
+    model, plain = small(weighting="picture", **choices), small(**choices)
+    rng = np.random.default_rng(3)
+    X = constant(rng.standard_normal((2, 32)))
+    noise, uniform = (constant(rng.standard_normal((2, 2, 4, 4))) for _ in range(2))
+    beta, b = plain.beta_arr.eval(), plain.beta_cumulative.eval()
+    costs = []
+    for t in (1, 2, 30, 150, 290, T - 1):
+        draw = [(noise, constant([[float(t)]]), uniform)]
+        KL = float(plain.get_KL(X, *draw[0]).mean().eval())
+        more = float(model.cost(X, draw).eval() - plain.cost(X, draw).eval())
+        weight = 1 + more / (KL * (T - 1) / np.log(2) / 16)
+        means = [
+            gaussian.posterior(x, 0.3, beta[t], b[t - 1])[0].eval()
+            for x in (0.0, 1.0 / np.sqrt(1 - b[t]))  # two pictures that differ by 1
+        ]
+        sigma = gaussian.posterior(0.0, 0.3, beta[t], b[t - 1])[1].eval()
+        costs.append(weight * (means[1] - means[0]) ** 2 / (2 * sigma**2))
+    np.testing.assert_allclose(costs, np.mean(costs), rtol=0.1)
 
 
 def test_the_cost_can_ask_for_the_noise_with_the_same_accuracy_at_every_step():
