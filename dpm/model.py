@@ -80,9 +80,10 @@ class DiffusionModel(GaussianDiffusion):
         grey level hides that they are whole numbers.
     variant : {"reference", "paper"}
         Where the arguments that follow come from when they are left out.
-    mean : {"forward", "equilibrium"}
-        x sqrt(1 - beta) + z sqrt(beta), a perturbation of the forward mean; or Eq. 65,
-        decay towards z.
+    mean : {"forward", "equilibrium", "posterior"}
+        What the network's output z is for: x sqrt(1 - beta) + z sqrt(beta), a
+        perturbation of the forward mean; Eq. 65, decay towards z; or the mean of
+        q(x^(t-1) | x^t, x^0) for x^0 = z, the picture that the network sees in x^t.
     scale_beta_coeff : bool
         Whether z of Eq. 64 is divided by sqrt(T).
     conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
@@ -337,6 +338,10 @@ class DiffusionModel(GaussianDiffusion):
         )
         if self.mean == "equilibrium":
             mu = (X_noisy - mu_coeff) * (1.0 - sigma**2) + mu_coeff
+        elif self.mean == "posterior":
+            before = self._one_before(self.beta_cumulative, t)
+            beta = self.get_beta_forward(t)
+            mu, _ = gaussian.posterior(mu_coeff, X_noisy, beta, before)
         return mu, sigma
 
     @in_precision

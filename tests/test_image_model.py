@@ -92,7 +92,9 @@ def test_folding_the_readout_into_the_last_layer_changes_nothing(times, upper):
 
 @pytest.mark.parametrize("mean", CHOICES["mean"])
 @pytest.mark.parametrize("scaled", [True, False])
-def test_mean_and_variance_are_eqs_64_and_65_or_the_references(mean, scaled):
+def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_posteriors(
+    mean, scaled
+):
     model = small(mean=mean, scale_beta_coeff=scaled)
     X = images(3, model, np.random.default_rng(3))
     t = 4
@@ -104,7 +106,11 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references(mean, scaled):
     if scaled:
         z_Sigma = z_Sigma / np.sqrt(model.trajectory_length)
     Sigma = 1 / (1 + np.exp(-z_Sigma) * (1 - beta) / beta)
+    c = float(model.beta_cumulative.eval()[t - 1])
+    precisions = 1 / c, (1 - beta) / beta  # of x^(t-1), given the picture and given x^t
+    points = np.sqrt(1 - c) * z_mu, X / np.sqrt(1 - beta)
     expected = {
+        "posterior": sum(map(np.multiply, precisions, points)) / sum(precisions),
         "equilibrium": (X - z_mu) * (1 - Sigma) + z_mu,
         "forward": X * np.sqrt(1 - beta) + z_mu * np.sqrt(beta),
     }
