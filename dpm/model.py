@@ -19,6 +19,7 @@ from dpm.regression import MLP_conv_dense
 from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule, log_snr
 from dpm.variants import choose
 
+FAINT = 0.02  # share of the variance, below which weighting "picture" counts less
 AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
 COUNTS = AT_LEAST_ONE + (
     "n_hidden_dense_lower",
@@ -107,9 +108,8 @@ class DiffusionModel(GaussianDiffusion):
         estimate of it. With "noise" every step asks for the noise in the picture with
         the same accuracy, as Ho et al. (2020) do, and the cost is not K any more.
         "both" is the mean of the two. With "picture" every step asks for the picture
-        in x^t, faded as it is, with the same accuracy: the noisier, the more a step
-        counts. With rates "log_snr" that is the bound on pictures with noise added, an
-        average over amounts of noise (Kingma and Gao, 2023).
+        in x^t with the same accuracy, except where hardly a `FAINT` part of x^t is
+        picture; so the noisy steps count most.
     sum_over_t : {"reference", "random", "exact"}
         The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
         many as there are terms; or every term.
@@ -417,13 +417,13 @@ class DiffusionModel(GaussianDiffusion):
         """Of the divergences at t, scaled to an average of one over all steps, (n_t,).
 
         A divergence is about beta_t / (2 b_t) times the squared error of the noise that
-        the model sees in x^t (Ho et al., 2020), b_t being `beta_cumulative`; and noise
-        times sqrt(b_t) and the faded picture sum to x^t.
+        the model sees in x^t (Ho et al., 2020), b_t being `beta_cumulative`. That is
+        (1 - b_t) / b_t times the squared error of the picture.
         """
         b = self.beta_cumulative
         weights = b / self.beta_arr
         if self.weighting == "picture":
-            weights = weights * b
+            weights = weights * b / (1.0 - b + FAINT)
         weights = weights / weights[1:].mean()
         weights = pytensor.gradient.disconnected_grad(weights)
         return (self.get_t_weights(t) * weights[:, None]).sum(axis=0)
