@@ -11,13 +11,15 @@ from dpm.model import DiffusionModel
 STEPS = (1, 20, 60, 99)
 
 
-def test_the_known_model_of_one_gaussian_is_the_wiener_filter():
-    beta, sigma = schedule.log_snr(100, 1e-3, -6.0), 1.7
+@pytest.mark.parametrize("T", [100, 12])
+def test_the_known_model_of_one_gaussian_is_the_wiener_filter(T):
+    beta, sigma = schedule.log_snr(T, 1e-3, -6.0), 1.7
     model = KnownMixture(beta, [[0.5, -1.0, 2.0]], sigma)
     X = [0.5, -1.0, 2.0] + sigma * np.random.default_rng(0).standard_normal((20_000, 3))
-    found = denoising.picture_error(model, X, STEPS)
-    at = denoising.log_snr(model)[list(STEPS)]
-    np.testing.assert_allclose(at, np.linspace(np.log(999), -6, 100)[list(STEPS)])
+    steps = [1, T // 5, 2 * T // 3, T - 1]
+    found = denoising.picture_error(model, X, steps)
+    at = denoising.log_snr(model)[steps]
+    np.testing.assert_allclose(at, np.linspace(np.log(999), -6, T)[steps])
     expected = denoising.wiener_error([sigma**2] * 3, at)
     np.testing.assert_allclose(found, expected, rtol=0.02)
 
