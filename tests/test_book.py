@@ -1,13 +1,20 @@
 """Habits of the pages, read from the notebooks as they are committed."""
 
+import dataclasses
+import inspect
 import os
 import pkgutil
 import re
+import shlex
 import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from dpm import arguments, checkpoint
+from dpm.model import DiffusionModel
+from dpm.variants import VARIANTS
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -200,8 +207,6 @@ def test_every_cited_work_is_in_the_bibliography():
 
 
 def test_checkpoints_are_small_and_say_where_they_come_from():
-    from dpm import checkpoint
-
     paths = sorted((ROOT / "book" / "checkpoints").glob("*.npz"))
     assert len(paths) > 20
     for path in paths:
@@ -215,3 +220,32 @@ def test_checkpoints_are_small_and_say_where_they_come_from():
         assert meta["report"][score]["standard_error"] > 0, path
         for name, value in arrays.items():
             assert value.dtype.itemsize <= 4 or path.stem == "mcgsm_leaves", name
+
+
+KEPT = ("mnist", "mnist_dense", "mnist_bound", "cifar10", "dead_leaves", "texture")
+
+
+def spelled_out(model_args):
+    """All choices of a model, those left out too, but what the data decide."""
+    choices = {
+        k: p.default for k, p in inspect.signature(DiffusionModel).parameters.items()
+    }
+    choices |= VARIANTS[model_args.get("variant", "reference")] | model_args
+    choices["final_log_snr"] = choices["final_log_snr"] or -5.0
+    decided = ("spatial_width", "n_colors", "uniform_noise")
+    return {k: v for k, v in choices.items() if k not in decided}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_command_of_a_kept_checkpoint_is_still_that_of_its_recipe(name):
+    _, meta = checkpoint.load(ROOT / "book" / "checkpoints" / f"{name}.npz")
+    words = shlex.split(meta["command"])
+    assert words[:3] == ["python", "-m", "dpm.train"]
+    found = dataclasses.asdict(
+        arguments.recipe_from_args(arguments.parse_args(words[3:]))
+    )
+    kept = dict(meta["recipe"])
+    found = {k: found[k] for k in kept}
+    for recipe in (found, kept):
+        recipe["model_args"] = spelled_out(recipe["model_args"])
+    assert found == kept
