@@ -6,8 +6,12 @@ Here each amount of noise is looked at by itself.
 
 import numpy as np
 
+from dpm import gaussian
 from dpm.checks import check_count, check_data
 from dpm.sampler import compile_get_mu_sigma
+from dpm.schedule import beta_cumulative
+
+UNITS = np.eye(2)  # (x^0, x^t) that pick out what each contributes to a linear mean
 
 
 def log_snr(model) -> np.ndarray:
@@ -17,9 +21,9 @@ def log_snr(model) -> np.ndarray:
 
 
 def _rates(model):
-    """beta_t and b_t, by `cumprod`, in double precision."""
+    """beta_t and b_t of a model, in double precision."""
     beta = np.asarray(model.beta_arr.eval(), dtype=float)
-    return beta, -np.expm1(np.cumsum(np.log1p(-beta)))
+    return beta, beta_cumulative(beta).eval()
 
 
 def picture_error(model, X, steps, seed: int = 0) -> np.ndarray:
@@ -49,18 +53,18 @@ def picture_error(model, X, steps, seed: int = 0) -> np.ndarray:
     """
     X = check_data(X, int(np.prod(model.sample_shape)))
     X = X.reshape(len(X), *model.sample_shape)
+    steps = [check_count(int(t), "a step", 1) for t in steps]
     beta, b = _rates(model)
+    if max(steps, default=1) >= len(b):
+        raise ValueError(f"step {max(steps)}: the last of this model is {len(b) - 1}")
     get_mu_sigma = compile_get_mu_sigma(model, len(X))
     rng = np.random.default_rng([seed, len(b)])  # not that which X may be drawn from
     errors = []
     for t in steps:
-        if check_count(int(t), "a step", 1) >= len(b):
-            raise ValueError(f"step {t}: the last of this model is {len(b) - 1}")
         noise = rng.standard_normal(X.shape)
         X_noisy = np.sqrt(1 - b[t]) * X + np.sqrt(b[t]) * noise
         mu, _ = get_mu_sigma(X_noisy, t)
-        by_picture = np.sqrt(1 - b[t - 1]) * beta[t] / b[t]
-        by_state = np.sqrt(1 - beta[t]) * b[t - 1] / b[t]
+        by_picture, by_state = gaussian.posterior(*UNITS, beta[t], b[t - 1])[0].eval()
         seen = (mu - by_state * X_noisy) / by_picture
         errors.append(np.mean((seen - X) ** 2))
     return np.array(errors)

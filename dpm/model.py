@@ -108,8 +108,8 @@ class DiffusionModel(GaussianDiffusion):
         estimate of it. With "noise" every step asks for the noise in the picture with
         the same accuracy, as Ho et al. (2020) do, and the cost is not K any more.
         "both" is the mean of the two. With "picture" every step asks for the picture
-        in x^t with the same accuracy, except where hardly a `FAINT` part of x^t is
-        picture; so the noisy steps count most.
+        in x^t with the same accuracy, but for the last steps, of whose variance the
+        picture is less than `FAINT`. So the noisy steps count most.
     sum_over_t : {"reference", "random", "exact"}
         The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
         many as there are terms; or every term.
