@@ -52,12 +52,13 @@ class GaussianDiffusion(VectorDiffusion):
             Mean and standard deviation of q(x^(t-1) | x^t, x^0).
         """
         total = self._at(self.beta_cumulative, t)
-        before = self._one_before(self.beta_cumulative, t)
         X_noisy = gaussian.sample(*gaussian.marginal(X_noiseless, total), noise)
-        mu, sigma = gaussian.posterior(
-            X_noiseless, X_noisy, self.get_beta_forward(t), before
-        )
-        return X_noisy, mu, sigma
+        return X_noisy, *self._posterior(X_noiseless, X_noisy, t)
+
+    def _posterior(self, x0, x_t, t):
+        """`gaussian.posterior` with the rates of t."""
+        before = self._one_before(self.beta_cumulative, t)
+        return gaussian.posterior(x0, x_t, self.get_beta_forward(t), before)
 
     def get_mu_sigma(self, X_noisy, t=None):
         """One reverse step, p(x^(t-1) | x^t): f_mu and the root of f_Sigma.

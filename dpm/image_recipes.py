@@ -24,11 +24,11 @@ DENSE = {  # the dense pathway alone
     "n_layers_dense_lower": 3,
     "n_hidden_dense_lower_output": 2,
     "dense_start": "pixels",
-    "mean": "posterior",
+    "mean": "guess",
     "weighting": "picture",
     "learn_beta": False,
     "beta_start": "log_snr",
-    "step1_beta": 4e-3,
+    "step1_beta": 3e-4,
     "final_log_snr": -7.0,
 }
 # Multi-scale convolutions. Of dead leaves leaky ReLU, as in the 2015 code, had a K

@@ -19,6 +19,7 @@ from dpm.regression import MLP_conv_dense
 from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule, log_snr
 from dpm.variants import choose
 
+GUESS = 3.0, -14.0, 3.0  # what scales the log variance of a guess, and its ends
 FAINT = 0.02  # share of the variance, below which weighting "picture" counts less
 AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
 COUNTS = AT_LEAST_ONE + (
@@ -81,10 +82,13 @@ class DiffusionModel(GaussianDiffusion):
         grey level hides that they are whole numbers.
     variant : {"reference", "paper"}
         Where the arguments that follow come from when they are left out.
-    mean : {"forward", "equilibrium", "posterior"}
+    mean : {"forward", "equilibrium", "posterior", "guess"}
         What the network's output z is for: x sqrt(1 - beta) + z sqrt(beta), a
         perturbation of the forward mean; Eq. 65, decay towards z; or the mean of
         q(x^(t-1) | x^t, x^0) for x^0 = z, the picture that the network sees in x^t.
+        With "guess" the outputs are mean and log variance of a guess of x^0, which is
+        multiplied by what x^t itself says of x^0. Where x^t is the more precise of the
+        two, it is believed.
     scale_beta_coeff : bool
         Whether z of Eq. 64 is divided by sqrt(T).
     conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
@@ -333,16 +337,30 @@ class DiffusionModel(GaussianDiffusion):
         """Mean and deviation as perturbations of the forward kernel (Eqs. 64, 65)."""
         if self.scale_beta_coeff:
             beta_coeff = beta_coeff / float(np.sqrt(self.trajectory_length))
+        if self.mean == "guess":
+            return self._by_guess(X_noisy, t, mu_coeff, beta_coeff)
         mu, sigma = self._perturb_forward(
             X_noisy, self.get_beta_forward(t), mu_coeff, beta_coeff
         )
         if self.mean == "equilibrium":
             mu = (X_noisy - mu_coeff) * (1.0 - sigma**2) + mu_coeff
         elif self.mean == "posterior":
-            before = self._one_before(self.beta_cumulative, t)
-            beta = self.get_beta_forward(t)
-            mu, _ = gaussian.posterior(mu_coeff, X_noisy, beta, before)
+            mu, _ = self._posterior(mu_coeff, X_noisy, t)
         return mu, sigma
+
+    def _by_guess(self, X_noisy, t, z, log_variance):
+        """Mean and deviation of q(x^(t-1) | x^t, x^0), averaged over a Gaussian x^0.
+
+        That Gaussian is the network's guess N(z, e) times the likelihood of x^t.
+        """
+        scale, least, most = GUESS
+        sigma_guess = pt.exp(pt.clip(scale * log_variance, least, most) / 2)
+        b = self._at(self.beta_cumulative, t)
+        likelihood = X_noisy / pt.sqrt(1 - b), pt.sqrt(b / (1 - b))
+        x0, sigma_x0 = gaussian.product(z, sigma_guess, *likelihood)
+        mu, sigma = self._posterior(x0, X_noisy, t)
+        per_x0, _ = self._posterior(1.0, 0.0, t)
+        return mu, pt.sqrt(sigma**2 + (per_x0 * sigma_x0) ** 2)
 
     @in_precision
     def generate_forward_diffusion_sample(

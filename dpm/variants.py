@@ -38,7 +38,7 @@ VARIANTS = {
     },
 }
 CHOICES = {
-    "mean": ("forward", "equilibrium", "posterior"),
+    "mean": ("forward", "equilibrium", "posterior", "guess"),
     "scale_beta_coeff": (True, False),
     "conv_nonlinearity": tuple(NONLINEARITIES),
     "dense_nonlinearity": tuple(NONLINEARITIES),

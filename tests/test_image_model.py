@@ -109,8 +109,16 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_posteriors(
     c = float(model.beta_cumulative.eval()[t - 1])
     precisions = 1 / c, (1 - beta) / beta  # of x^(t-1), given the picture and given x^t
     points = np.sqrt(1 - c) * z_mu, X / np.sqrt(1 - beta)
+    b = float(model.beta_cumulative.eval()[t])
+    guess, says = np.exp(-3 * z_Sigma), (1 - b) / b  # precisions of x^0
+    x0 = (guess * z_mu + says * X / np.sqrt(1 - b)) / (guess + says)
+    points_guess = np.sqrt(1 - c) * x0, points[1]
+    if mean == "guess":
+        slope = np.sqrt(1 - c) * precisions[0] / sum(precisions)
+        Sigma = 1 / sum(precisions) + slope**2 / (guess + says)
     expected = {
         "posterior": sum(map(np.multiply, precisions, points)) / sum(precisions),
+        "guess": sum(map(np.multiply, precisions, points_guess)) / sum(precisions),
         "equilibrium": (X - z_mu) * (1 - Sigma) + z_mu,
         "forward": X * np.sqrt(1 - beta) + z_mu * np.sqrt(beta),
     }
