@@ -12,6 +12,7 @@ from dpm.arguments import parse_model_args
 from dpm.bound import to_bits
 from dpm.datasets import check_same_data
 from dpm.evaluation import evaluate, score_log_p
+from dpm.model import DiffusionModel
 from dpm.recipes import ImageRecipe
 from dpm.train import load_run
 
@@ -85,6 +86,18 @@ def data_of(recipe, meta: dict, changed: str = ""):
     return data
 
 
+def limit_guess(model, variance: float, meta: dict) -> None:
+    """`DiffusionModel.limit_guess`, also in the recipe of `meta`."""
+    if not isinstance(model, DiffusionModel):
+        raise ValueError("--guess-limit is for images")
+    model.limit_guess(variance)
+    recipe = meta["recipe"]
+    meta["recipe"] = {
+        **recipe,
+        "model_args": {**recipe["model_args"], "guess_limit": variance},
+    }
+
+
 def parse_args(argv=None):
     """The options of the command."""
     parser = argparse.ArgumentParser(
@@ -131,6 +144,13 @@ def parse_args(argv=None):
         type=int,
         metavar="N",
         help="in that file, large arrays keep N bits of mantissa, of ten",
+    )
+    add(
+        "--guess-limit",
+        type=float,
+        metavar="V",
+        help="of models with mean = 'guess': the largest variance of a guess, for the "
+        "scores and in the file",
     )
     add(
         "--data-args",
@@ -203,6 +223,8 @@ def main(argv=None) -> int:
     args = parse_args(argv)
     try:
         model, recipe, meta = load_run(args.run)
+        if args.guess_limit is not None:
+            limit_guess(model, args.guess_limit, meta)
         if args.export:  # the score is to be that of what the file holds
             values = rounded(model, recipe.tables(model), args.bits)
         report = score(model, data_of(recipe, meta, args.data_args), args)

@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from dpm import bound, gaussian
 from dpm.backend import precision
 from dpm.bricks import no_dropout
-from dpm.checks import check_count, check_trajectory_length
+from dpm.checks import check_count, check_positive, check_trajectory_length
 from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import MLP_conv_dense
 from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule, log_snr
@@ -121,6 +121,10 @@ class DiffusionModel(GaussianDiffusion):
         Where the rates "log_snr" end, -5 if left out. After the last forward step the
         pictures' principal components have variances v (1 - b_T) + b_T: only if v
         exp(final_log_snr) is small do samples start where they should, from pi.
+    guess_limit : float, optional
+        For mean "guess": the largest variance that a guess may have. With a small one
+        the network is believed where x^t would have been. Meant for a model that was
+        trained without: samples lose their grain, and K falls.
 
     Notes
     -----
@@ -162,6 +166,7 @@ class DiffusionModel(GaussianDiffusion):
         weighting: str | None = None,
         sum_over_t: str | None = None,
         final_log_snr: float | None = None,
+        guess_limit: float | None = None,
     ):
         given = dict(locals())
         choices = choose(variant, given)
@@ -202,6 +207,9 @@ class DiffusionModel(GaussianDiffusion):
             nonlinearity_after_sum=choices["nonlinearity_after_sum"],
             tied_biases=choices["tied_biases"],
         )
+        self.guess_limit = None
+        if guess_limit is not None:
+            self.limit_guess(guess_limit)
         rates = choices["beta_start"]
         if final_log_snr is not None:
             if rates != "log_snr":
@@ -348,12 +356,30 @@ class DiffusionModel(GaussianDiffusion):
             mu, _ = self._posterior(mu_coeff, X_noisy, t)
         return mu, sigma
 
+    def limit_guess(self, variance: float) -> None:
+        """Set `guess_limit`, for the graphs that are built from now on.
+
+        Raises
+        ------
+        ValueError
+            If the network does not guess, or `variance` is not positive.
+        """
+        if self.mean != "guess":
+            raise ValueError(
+                f"guess_limit = {variance!r} is for mean = 'guess', not {self.mean!r}: "
+                "leave it out, or choose another model"
+            )
+        check_positive(variance, "guess_limit")
+        self.guess_limit = variance
+
     def _by_guess(self, X_noisy, t, z, log_variance):
         """Mean and deviation of q(x^(t-1) | x^t, x^0), averaged over a Gaussian x^0.
 
         That Gaussian is the network's guess N(z, e) times the likelihood of x^t.
         """
         scale, least, most = GUESS
+        if self.guess_limit is not None:
+            most = min(most, float(np.log(self.guess_limit)))
         sigma_guess = pt.exp(pt.clip(scale * log_variance, least, most) / 2)
         b = self._at(self.beta_cumulative, t)
         likelihood = X_noisy / pt.sqrt(1 - b), pt.sqrt(b / (1 - b))

@@ -226,13 +226,13 @@ KEPT = ("mnist", "mnist_dense", "mnist_bound", "cifar10", "dead_leaves", "textur
 
 
 def spelled_out(model_args):
-    """All choices of a model, those left out too, but what the data decide."""
+    """All choices of a model, those left out too, but what data and scoring decide."""
     choices = {
         k: p.default for k, p in inspect.signature(DiffusionModel).parameters.items()
     }
     choices |= VARIANTS[model_args.get("variant", "reference")] | model_args
     choices["final_log_snr"] = choices["final_log_snr"] or -5.0
-    decided = ("spatial_width", "n_colors", "uniform_noise")
+    decided = ("spatial_width", "n_colors", "uniform_noise", "guess_limit")
     return {k: v for k, v in choices.items() if k not in decided}
 
 

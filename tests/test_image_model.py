@@ -127,6 +127,45 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_posteriors(
     np.testing.assert_allclose(mu.eval(), expected[mean], rtol=1e-10, atol=1e-12)
 
 
+def test_a_limited_guess_is_at_least_so_precise():
+    model = small(mean="guess", scale_beta_coeff=False)
+    X = images(3, model, np.random.default_rng(3))
+    at = constant(X), constant([[4.0]])
+    free_mu, free_sigma = (a.eval() for a in model.get_mu_sigma(*at))
+    z, z_Sigma = (np.asarray(a.eval()) for a in model.get_coefficients(*at))
+    variance = np.exp(3 * z_Sigma)
+    limit = float(np.median(variance)) * 0.999
+    within = variance < limit
+    assert 0.3 < within.mean() < 0.7
+    model.limit_guess(limit)
+    mu, sigma = (a.eval() for a in model.get_mu_sigma(*at))
+    np.testing.assert_array_equal(mu[within], free_mu[within])
+    np.testing.assert_array_equal(sigma[within], free_sigma[within])
+    beta, b, c = (
+        float(v.eval()[k])
+        for v, k in (
+            (model.beta_arr, 4),
+            (model.beta_cumulative, 4),
+            (model.beta_cumulative, 3),
+        )
+    )
+    v = b / (1 - b)
+    x0 = (v * z + limit * X / np.sqrt(1 - b)) / (v + limit)
+    slope = np.sqrt(1 - c) * beta / b
+    expected = slope * x0 + np.sqrt(1 - beta) * c / b * X
+    np.testing.assert_allclose(mu[~within], expected[~within], rtol=1e-9, atol=1e-12)
+    variance = beta * c / b + slope**2 * limit * v / (limit + v)
+    np.testing.assert_allclose(sigma[~within] ** 2, variance, rtol=1e-9)
+
+
+def test_a_limit_is_for_a_guess_and_positive():
+    with pytest.raises(ValueError, match="guess_limit = 0.1 is for mean = 'guess'"):
+        small(mean="forward", guess_limit=0.1)
+    with pytest.raises(ValueError, match="guess_limit = 0: it must be positive"):
+        small(mean="guess", guess_limit=0)
+    assert small(mean="guess", guess_limit=0.1).guess_limit == 0.1
+
+
 def test_between_whole_steps_the_schedule_is_interpolated():
     model = small()
     beta = model.beta_arr.eval()

@@ -433,6 +433,27 @@ def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys
     assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err
 
 
+def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):
+    recipe = dataclasses.replace(
+        RECIPE, model_args={**RECIPE.model_args, "mean": "guess"}
+    )
+    run, out = tmp_path / "run", tmp_path / "out.npz"
+    train.train(recipe, run, n_steps=2, progress=False, ext_every_n=0)
+    K = {}
+    for limit in (None, 1e-3):
+        words = [str(run), "--json", "--export", str(out)]
+        words += [] if limit is None else ["--guess-limit", str(limit)]
+        assert evaluate.main(words) == 0
+        K[limit] = json.loads(capsys.readouterr().out)["K"]["value"]
+        model, _, meta = train.load_run(out)
+        assert model.guess_limit == limit
+        assert meta["recipe"]["model_args"].get("guess_limit") == limit
+        assert meta["report"]["K"]["value"] == K[limit]
+    assert K[None] != K[1e-3]
+    assert evaluate.main([str(run), "--guess-limit", "-1"]) == 2
+    assert "guess_limit = -1.0: it must be positive" in capsys.readouterr().err
+
+
 def test_a_run_can_start_with_the_parameters_of_another(tmp_path):
     first = train.train(
         RECIPE, tmp_path / "a", n_steps=2, progress=False, ext_every_n=0
