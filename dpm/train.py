@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import platform
+import shlex
 import sys
 import time
 from importlib import metadata
@@ -262,9 +263,16 @@ def diagnostic_extensions(loop, data, folder, every: dict) -> list:
 
 
 def command_line(program: str = "dpm.train") -> str:
-    """What was typed, without the folders of this machine."""
+    """What was typed, without the folders of this machine, to be typed again."""
     words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
-    return " ".join([f"python -m {program}", *words])
+    return " ".join([f"python -m {program}", *map(quoted, words)])
+
+
+def quoted(word: str) -> str:
+    """A word for the shell; within double quotes, if those do, since we use single."""
+    if shlex.quote(word) == word or set(word) & set('"$`\\!'):
+        return shlex.quote(word)
+    return f'"{word}"'
 
 
 def resumed_recipe(args):
