@@ -233,7 +233,7 @@ class ImageRecipe(BaseRecipe):
     dtype: str = "float32"
 
     removes_not_finite = True
-    cost_name, cost_unit = "K - L_null", "bits/pixel"
+    cost_unit = "bits/pixel"
 
     def __post_init__(self):
         check_choice(self.dataset, sorted(IMAGE_SETS), "dataset")
@@ -332,6 +332,12 @@ class ImageRecipe(BaseRecipe):
             return half_cosine_extensions(self, main_loop, self.decay_steps)
         rate = main_loop.algorithm.step_rule.learning_rate
         return [SharedVariableModifier(rate, decay_learning_rate, BATCHES_PER_EPOCH)]
+
+    @property
+    def cost_name(self):
+        """What a progress bar shows. A cost of weighted terms is not K."""
+        weighted = self.model_args.get("weighting", "bound") != "bound"
+        return "weighted " * weighted + "K - L_null"
 
     def cost_in_bits(self, cost):
         """K - L_null in bits per pixel, as a progress bar shows it."""

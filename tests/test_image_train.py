@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dpm import arguments, checkpoint, datasets, evaluate, evaluation, extensions, train
+from dpm.image_recipes import NAMED, named
 from dpm.main_loop import TOLERATED, MainLoop
 from dpm.recipes import Dropout, ImageRecipe
 
@@ -340,7 +341,6 @@ def test_model_arguments_are_literals_only():
 
 
 def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
-    from dpm.image_recipes import NAMED, named
     from dpm.images import IMAGE_SETS
 
     steps = {"MNIST": 1000, "CIFAR10": 1000, "DEAD_LEAVES": 1000, "TEXTURE": 500}
@@ -431,6 +431,13 @@ def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys
     assert sizes[2] < sizes[10]
     assert evaluate.main([*words[:-1], "11"]) == 2
     assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err
+
+
+def test_a_weighted_cost_is_not_shown_as_the_bound():
+    by_bound, by_picture = named("reference", "MNIST"), named("paper", "MNIST")
+    assert by_picture.model_args["weighting"] == "picture"
+    assert by_bound.cost_name == "K - L_null"
+    assert by_picture.cost_name == "weighted K - L_null"
 
 
 def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):
