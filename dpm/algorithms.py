@@ -26,7 +26,11 @@ class StepRule:
     learning_rate : shared scalar
     state : dict
         The rule's memory, shared variables by name.
+    removes_not_finite : bool
+        Whether a gradient that is lost does no harm.
     """
+
+    removes_not_finite = False
 
     def __init__(self, learning_rate: float):
         if not 0 < learning_rate < np.inf:
@@ -154,6 +158,8 @@ class RemoveNotFinite(StepRule):
     which the reference used, a gradient that is not finite is a step of zero.
     """
 
+    removes_not_finite = True
+
     def __init__(self, scaler: float = 1.0):
         self.scaler = scaler
         self.state = {}
@@ -182,6 +188,7 @@ class CompositeRule(StepRule):
             raise ValueError("CompositeRule needs at least one rule")
         self.components = list(components)
         self.learning_rate = self.components[-1].learning_rate
+        self.removes_not_finite = any(r.removes_not_finite for r in self.components)
         self.state = {}
 
     def compute_step(self, path, parameter, gradient):

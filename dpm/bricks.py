@@ -7,6 +7,7 @@ are known by their path, such as ``swiss_roll/rbf.centers``.
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 
 from dpm.ops import conv2d
 
@@ -159,6 +160,34 @@ class Linear(Brick):
 def no_dropout(X):
     """What `apply` does to the input of each layer when no dropout is asked for."""
     return X
+
+
+class Dropout:
+    """Sets random inputs of every layer to zero, and scales up those that stay.
+
+    Parameters
+    ----------
+    rate : float
+        Probability of each number to be dropped.
+
+    Attributes
+    ----------
+    masks : list of symbolic variables
+        Made as layers are met; each wants uniform draws from [0, 1).
+
+    Notes
+    -----
+    Reference: ``apply_dropout`` of Blocks. Srivastava et al., 2014.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = rate
+        self.masks: list = []
+
+    def __call__(self, X):
+        mask = pt.tensor("dropout", shape=X.type.shape, dtype=X.dtype)
+        self.masks.append(mask)
+        return pt.switch(mask < self.rate, 0.0, X / (1.0 - self.rate))
 
 
 class MLP(Brick):

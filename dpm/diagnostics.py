@@ -4,6 +4,7 @@ Each writes into the run's folder, with the number of the step in the file's nam
 Reference: ``extensions.py``; its pictures were PDF, ours are PNG.
 """
 
+import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,7 +16,6 @@ from tqdm import tqdm
 from dpm import evaluation, sampler, viz
 from dpm.extensions import Extension
 from dpm.files import write_whole
-from dpm.recipes import NOISE, TIME, UNIFORM
 
 
 def save_figure(fig, path) -> None:
@@ -92,8 +92,8 @@ class PlotGradients(_Plot):
         if self.grad_f is None:
             outputs = list(algorithm.gradients.values())
             self.grad_f = pytensor.function(algorithm.inputs, outputs)
-        X = main_loop.batch(main_loop.iterations_done).astype(main_loop.model.dtype)
-        values = self.grad_f(X, *main_loop.draws(main_loop.iterations_done))
+        data = main_loop.data_stream.get_data(main_loop.iterations_done)
+        values = self.grad_f(*data)
         for path, value in zip(algorithm.gradients, values, strict=True):
             fig = viz.plot_parameter(np.asarray(value), f"grad {short_name(path)}")
             save_figure(fig, self.file(main_loop, f"grads-{short_name(path)}"))
@@ -106,14 +106,19 @@ class PlotInternalState(_Plot):
     ----------
     X : ndarray, shape (n, n_dim)
     path : path-like
+    seed : int
+        Of noise and time step, which differ from step to step.
     """
 
-    def __init__(self, X, path, every_n_steps, before_training=False, n_images=16):
+    def __init__(
+        self, X, path, every_n_steps, before_training=False, n_images=16, seed=12345
+    ):
         super().__init__(path, every_n_steps, before_training)
         self.X, self.internal_state_f, self.names = X[:n_images], None, None
+        self.seed = seed
 
     def do(self, main_loop):
-        model, recipe = main_loop.model, main_loop.recipe
+        model = main_loop.model
         shape = (len(self.X), *model.sample_shape)
         if self.internal_state_f is None:
             X = pt.tensor("X", shape=self.X.shape, dtype=model.dtype)
@@ -125,10 +130,9 @@ class PlotInternalState(_Plot):
             self.internal_state_f = pytensor.function(
                 [X, noise, t, uniform], list(state.values())
             )
-        step = main_loop.iterations_done
-        noise = recipe.rng(NOISE, step).standard_normal(shape)
-        uniform = recipe.rng(UNIFORM, step).random(shape)
-        t = recipe.rng(TIME, step).integers(1, model.trajectory_length, size=(1, 1))
+        rng = np.random.default_rng([self.seed, main_loop.iterations_done])
+        noise, uniform = rng.standard_normal(shape), rng.random(shape)
+        t = rng.integers(1, model.trajectory_length, size=(1, 1))
         values = self.internal_state_f(
             *(a.astype(model.dtype) for a in (self.X, noise, t, uniform))
         )
@@ -143,13 +147,29 @@ class PlotInternalState(_Plot):
 
 
 class PlotMonitors(_Plot):
-    """The cost, all records, and the norms of parameters, against the step."""
+    """The cost, all records, and the norms of parameters and gradients.
+
+    Parameters
+    ----------
+    recipe : BaseRecipe
+        Says what the cost is, and in which units it is shown.
+    path : path-like
+    """
+
+    def __init__(self, recipe, path, every_n_steps, before_training=False):
+        super().__init__(path, every_n_steps, before_training)
+        self.recipe, self.norms_f, self.names = recipe, None, None
 
     def do(self, main_loop):
-        for path, norm in get_norms(main_loop.model).items():
-            main_loop.record(f"norm {short_name(path)}", norm)
-        costs = main_loop.recipe.cost_in_bits(np.array(main_loop.costs))
-        recipe = main_loop.recipe
+        algorithm, recipe = main_loop.algorithm, self.recipe
+        if self.norms_f is None:
+            norms = sum(get_norms(main_loop.model, algorithm.gradients), [])
+            self.names = [norm.name for norm in norms]
+            self.norms_f = pytensor.function(algorithm.inputs, norms)
+        data = main_loop.data_stream.get_data(main_loop.iterations_done)
+        for name, norm in zip(self.names, self.norms_f(*data), strict=True):
+            main_loop.record(name, norm)
+        costs = recipe.cost_in_bits(np.array(main_loop.costs))
         label = f"{recipe.cost_name} ({recipe.cost_unit}), training batches"
         fig = viz.plot_monitors(costs, main_loop.records, label)
         save_figure(fig, self.file(main_loop, "monitors"))
@@ -203,12 +223,43 @@ def short_name(path: str) -> str:
     return "-".join(path.split("/")[-2:])
 
 
-def get_norms(model) -> dict:
-    """Euclidean norm of each parameter over its number of elements, by path.
+def get_norms(model, gradients: dict) -> tuple[list, list]:
+    """Euclidean norms of parameters and of their gradients.
+
+    Parameters
+    ----------
+    model : Brick
+    gradients : dict
+        Symbolic, by the parameters' paths: `GradientDescent.gradients`.
+
+    Returns
+    -------
+    norms, grad_norms : list of symbolic scalars
+        Each divided by the number of elements, and named after its parameter.
 
     Notes
     -----
     Reference: ``get_norms`` in ``util.py``.
     """
-    values = model.get_parameter_values()
-    return {path: np.linalg.norm(v) / v.size for path, v in values.items()}
+    norms, grad_norms = [], []
+    for path, parameter in model.parameters.items():
+        norms.append(_norm(parameter, f"norm {short_name(path)}"))
+        grad_norms.append(_norm(gradients[path], f"grad norm {short_name(path)}"))
+    return norms, grad_norms
+
+
+def _norm(x, name: str):
+    norm = pt.sqrt(pt.sum(x**2)) / x.size.astype(x.dtype)
+    norm.name = name
+    return norm
+
+
+def decay_learning_rate(iteration: int, old_value: float) -> float:
+    """A tenth in 1000 calls, but never below 1e-4.
+
+    Notes
+    -----
+    Reference: ``decay_learning_rate`` in ``extensions.py``, called every 500 batches.
+    Its command line promises 1e-5.
+    """
+    return max(old_value * math.exp(math.log(0.1) / 1000.0), 1e-4)

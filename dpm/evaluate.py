@@ -1,20 +1,16 @@
 """``python -m dpm.evaluate DIR``: the numbers of a trained run."""
 
-import argparse
-import dataclasses
 import json
 import sys
 
 import numpy as np
 
 from dpm import checkpoint, parzen
-from dpm.arguments import parse_model_args
 from dpm.bound import to_bits
-from dpm.datasets import check_same_data
+from dpm.commands import OneLineParser
 from dpm.evaluation import evaluate, score_log_p
 from dpm.model import DiffusionModel
-from dpm.recipes import ImageRecipe
-from dpm.train import load_run
+from dpm.runs import data_of, load_run
 
 LARGE = 50_000  # numbers, from which on --bits applies to an array
 
@@ -65,27 +61,6 @@ def export(path, values: dict, meta: dict, report: dict) -> None:
     checkpoint.save(path, arrays, {**meta, "report": report})
 
 
-def data_of(recipe, meta: dict, changed: str = ""):
-    """The data that a run was trained on, or ValueError if they are others now.
-
-    Parameters
-    ----------
-    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
-    meta : dict
-        Of the checkpoint.
-    changed : str
-        Settings of images that replace those of the recipe, as in --data-args.
-    """
-    if changed and not isinstance(recipe, ImageRecipe):
-        raise ValueError("--data-args is for images")
-    if changed:
-        more = parse_model_args(changed, "--data-args")
-        recipe = dataclasses.replace(recipe, data_args={**recipe.data_args, **more})
-    data = recipe.load_data()
-    check_same_data(data, meta.get("data"))
-    return data
-
-
 def limit_guess(model, variance: float, meta: dict) -> None:
     """`DiffusionModel.limit_guess`, also in the recipe of `meta`."""
     if not isinstance(model, DiffusionModel):
@@ -100,7 +75,7 @@ def limit_guess(model, variance: float, meta: dict) -> None:
 
 def parse_args(argv=None):
     """The options of the command."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m dpm.evaluate",
         description="Score a run on held-out data: K, L_null and, where known, L.",
     )
@@ -125,7 +100,6 @@ def parse_args(argv=None):
         "--n-trajectories",
         type=int,
         metavar="M",
-        default=10,
         help="for each of them (10); each takes T evaluations of the network",
     )
     add(
@@ -157,7 +131,12 @@ def parse_args(argv=None):
         default="",
         help="settings of the data that changed since, such as \"path='bark.zip'\"",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for option, needs in (("bits", "export"), ("n_trajectories", "log_p")):
+        if getattr(args, option) is not None and getattr(args, needs) is None:
+            option, needs = (name.replace("_", "-") for name in (option, needs))
+            parser.error(f"--{option} is for --{needs}: add that, or leave it out")
+    return args
 
 
 def score(model, data, args) -> dict:
@@ -174,7 +153,9 @@ def score(model, data, args) -> dict:
         on_train=args.on_train,
     )
     if args.log_p is not None:
-        found = score_log_p(model, data, args.log_p, args.n_trajectories, args.seed)
+        found = score_log_p(
+            model, data, args.log_p, args.n_trajectories or 10, args.seed
+        )
         report["eq. 9"] = found
     if args.parzen is not None:
         found = parzen.score_model(model, data, args.parzen, args.seed)

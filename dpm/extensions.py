@@ -3,8 +3,6 @@
 The plain ones are here; `dpm.diagnostics` has those that draw samples and pictures.
 """
 
-import math
-
 import numpy as np
 from tqdm import tqdm
 
@@ -47,7 +45,7 @@ class FinishAfter(Extension):
         self.n_steps = n_steps
 
     def do(self, main_loop):
-        main_loop.finished = main_loop.iterations_done >= self.n_steps
+        main_loop.finished |= main_loop.iterations_done >= self.n_steps
 
 
 class SharedVariableModifier(Extension):
@@ -71,38 +69,37 @@ class SharedVariableModifier(Extension):
         self.variable.set_value(np.asarray(new, dtype=self.variable.type.dtype))
 
 
-def decay_learning_rate(iteration: int, old_value: float) -> float:
-    """A tenth in 1000 calls, but never below 1e-4.
-
-    Notes
-    -----
-    Reference: ``decay_learning_rate`` in ``extensions.py``, called every 500 batches.
-    Its command line promises 1e-5.
-    """
-    return max(old_value * math.exp(math.log(0.1) / 1000.0), 1e-4)
-
-
-def recent_bits(main_loop, n: int) -> float | None:
-    """Mean of the last n costs, as the recipe reports them; None before any."""
+def recent_bits(recipe, main_loop, n: int) -> float | None:
+    """Mean of the last n costs, as a recipe reports them; None before any."""
     recent = main_loop.costs[-n:]
-    return main_loop.recipe.cost_in_bits(np.mean(recent)) if recent else None
+    return recipe.cost_in_bits(np.mean(recent)) if recent else None
 
 
 class ProgressBar(Extension):
-    """A tqdm bar with the running mean of K. ``TQDM_DISABLE=1`` silences it."""
+    """A tqdm bar with the running mean of K. ``TQDM_DISABLE=1`` silences it.
 
-    def __init__(self, n_steps: int, refresh: int = 50):
+    Parameters
+    ----------
+    recipe : BaseRecipe
+        Has ``cost_name``, ``cost_unit`` and ``cost_in_bits``.
+    n_steps : int
+        Of the whole run.
+    refresh : int
+        Steps between two looks at the cost.
+    """
+
+    def __init__(self, recipe, n_steps: int, refresh: int = 50):
         super().__init__(every_n_steps=refresh, before_training=True)
-        self.n_steps = n_steps
+        self.recipe, self.n_steps = recipe, n_steps
         self.bar = None
 
     def do(self, main_loop):
         if self.bar is None:
             done = main_loop.iterations_done
             self.bar = tqdm(total=self.n_steps, initial=done, desc="train", unit="step")
-        bits = recent_bits(main_loop, self.every_n_steps)
+        recipe = self.recipe
+        bits = recent_bits(recipe, main_loop, self.every_n_steps)
         if bits is not None:
-            recipe = main_loop.recipe
             self.bar.set_postfix_str(
                 f"{recipe.cost_name} {bits:.3f} {recipe.cost_unit}"
             )
@@ -129,7 +126,17 @@ class Timing(Extension):
 
 
 class Printing(Extension):
-    """Print the newest value of everything recorded, and the running mean of K."""
+    """Print the newest value of everything recorded, and the running mean of K.
+
+    Parameters
+    ----------
+    recipe : BaseRecipe
+        As of `ProgressBar`.
+    """
+
+    def __init__(self, recipe, every_n_steps, before_training=False):
+        super().__init__(every_n_steps, before_training)
+        self.recipe = recipe
 
     def do(self, main_loop):
         rate = main_loop.algorithm.step_rule.learning_rate.get_value()
@@ -137,11 +144,12 @@ class Printing(Extension):
             f"step {main_loop.iterations_done}",
             f"learning rate {float(rate):.3g}",
         ]
-        bits, recipe = recent_bits(main_loop, self.every_n_steps), main_loop.recipe
+        recipe = self.recipe
+        bits = recent_bits(recipe, main_loop, self.every_n_steps)
         if bits is not None:
             words.append(f"{recipe.cost_name} {bits:.4f} {recipe.cost_unit}")
         for name, pairs in main_loop.records.items():
-            if not name.startswith("norm "):  # those are for plots
+            if "norm " not in name:  # those are for plots
                 words.append(f"{name} {pairs[-1][1]:.4g}")
         tqdm.write("  ".join(words))
 

@@ -4,7 +4,6 @@ The pictures are those that a diffusion model of the same ``--dataset`` learns a
 scored on, with the same noise of one grey level, in the same units.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -12,14 +11,13 @@ import time
 import numpy as np
 
 from dpm import checkpoint, datasets
-from dpm.arguments import parse_model_args
 from dpm.bound import to_bits
 from dpm.checks import check_count
+from dpm.commands import OneLineParser, command_line, parse_model_args, versions
+from dpm.data_catalogue import image_sets
 from dpm.evaluation import mean_and_error, some_rows
-from dpm.image_recipes import named
-from dpm.images import IMAGE_SETS
 from dpm.mcgsm import PictureModel
-from dpm.train import command_line, versions
+from dpm.recipes_catalogue import named
 
 
 def pictures(dataset, X, seed) -> np.ndarray:
@@ -54,13 +52,13 @@ def score(model, images) -> dict:
 
 def parse_args(argv=None):
     """The options of the command."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m dpm.fit_mcgsm",
         description="Fit a mixture of conditional Gaussian scale mixtures to grey "
         "pictures, and score it on held-out ones.",
     )
     add = parser.add_argument
-    add("--dataset", choices=sorted(IMAGE_SETS), default="DEAD_LEAVES")
+    add("--dataset", choices=sorted(image_sets()), default="DEAD_LEAVES")
     add("--data-args", default="", help="settings of the data, as of dpm.train")
     add("--radius", type=int, default=3, help="of the pixels looked at (3)")
     add("--n-pixels", type=int, default=50_000, help="to fit to (50000)")
@@ -81,7 +79,7 @@ def main(argv=None) -> int:
         for name in ("n_pixels", "max_iter"):
             check_count(getattr(args, name), name, 1)
         typed = parse_model_args(args.data_args, "--data-args")
-        settings = {**named("paper", args.dataset).data_args, **typed}
+        settings = {**named("ours", args.dataset).data_args, **typed}
         data = datasets.load(args.dataset, **settings)
         started = time.perf_counter()
         model = PictureModel(

@@ -1,7 +1,7 @@
-"""Image data sets: MNIST and CIFAR-10, read from their own formats, and all the others.
+"""Sets of images that others use too: MNIST, CIFAR-10, and scikit-learn's digits.
 
 No labels are used: the models of this book learn images alone. How they are scaled is
-said once, in `dpm.datasets.images`.
+said once, in `dpm.dataset.scaled`.
 """
 
 import gzip
@@ -12,15 +12,7 @@ import numpy as np
 
 from dpm.checks import check_count
 from dpm.download import Remote, cache_folder, fetch, local_copy, unpacked
-from dpm.leaves import dead_leaves
 from dpm.pictures import Pictures
-from dpm.textures import (
-    TEXTURES,
-    bark_at_hand,
-    load_bark,
-    load_texture,
-    texture_file,
-)
 
 MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -122,27 +114,6 @@ def read_cifar10_images(path) -> np.ndarray:
     return records[:, 1:].reshape(-1, 3, 32, 32)
 
 
-def at_hand(name: str) -> bool:
-    """Whether a data set can be read without downloading anything."""
-    if name in ("DIGITS", "DEAD_LEAVES"):
-        return True
-    if name == "BARK":
-        return bark_at_hand()
-    if name == "TEXTURE":
-        return all(map(texture_file, TEXTURES))
-    if name == "CIFAR10":
-        return any(map(Path.is_dir, _places(CIFAR10_FOLDER)))
-    found = [
-        any(map(Path.is_file, _places(f"mnist/{r.name}"))) for r in MNIST_FILES.values()
-    ]
-    return all(found)
-
-
-def digits_at_hand() -> str:
-    """The set of handwritten digits for those who must not download: a name."""
-    return "MNIST" if at_hand("MNIST") else "DIGITS"
-
-
 def _places(relative: str) -> list[Path]:
     """Where a file of some data set may lie: in the user's copy, in the cache."""
     local = local_copy(relative)
@@ -201,70 +172,14 @@ def load_digits(n_test=297, seed=0) -> Pictures:
     )
 
 
-def with_noise(pixels, noise: float, rng) -> np.ndarray:
-    """8-bit pixels with normal noise of so many grey levels, 8-bit again."""
-    if noise == 0:
-        return pixels
-    room = 3 * noise
-    noisy = rng.standard_normal(pixels.shape, dtype=np.float32)
-    noisy *= noise
-    noisy += room + pixels * np.float32(1 - 2 * room / 255)
-    return np.rint(noisy).clip(0, 255).astype(np.uint8)
-
-
-def load_dead_leaves(
-    width=32,
-    n_train=50_000,
-    n_test=2_000,
-    smallest=2.0,
-    largest=16.0,
-    seed=0,
-    noise=0.0,
-) -> Pictures:
-    """Pictures of discs, drawn anew each time: see `dpm.leaves.dead_leaves`.
-
-    Parameters
-    ----------
-    width : int
-    n_train, n_test : int
-        Their draws have nothing in common.
-    smallest, largest : float
-        Cut-offs of the radius, in pixels.
-    seed : int
-    noise : float
-        Standard deviation, in grey levels of 255, of the normal noise on each pixel, as
-        a camera has it. The greys of the discs then keep three deviations off the ends.
-    """
-    check_count(seed, "seed")
-    if not 0 <= noise < 40:
-        raise ValueError(f"noise = {noise}: give 0 to 40 grey levels")
-    for name, n in (("n_train", n_train), ("n_test", n_test)):
-        check_count(n, name, 2)
-    settings = {
-        "width": width,
-        "n_train": n_train,
-        "n_test": n_test,
-        "smallest": smallest,
-        "largest": largest,
-        "seed": seed,
-        "noise": noise,
-    }
-    train, test = (
-        with_noise(
-            dead_leaves(n, width, smallest, largest, seed=[seed, part]),
-            noise,
-            np.random.default_rng([seed, part, 1]),
-        )
-        for part, n in enumerate((n_train, n_test))
+def mnist_at_hand() -> bool:
+    """Whether both files of MNIST are there."""
+    return all(
+        any(map(Path.is_file, _places(f"mnist/{remote.name}")))
+        for remote in MNIST_FILES.values()
     )
-    return Pictures(train, test, settings=settings)
 
 
-IMAGE_SETS = {
-    "MNIST": load_mnist,
-    "CIFAR10": load_cifar10,
-    "DIGITS": load_digits,
-    "DEAD_LEAVES": load_dead_leaves,
-    "BARK": load_bark,
-    "TEXTURE": load_texture,
-}
+def cifar10_at_hand() -> bool:
+    """Whether CIFAR-10's folder is there."""
+    return any(map(Path.is_dir, _places(CIFAR10_FOLDER)))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import integrate
 
 from dpm.checks import check_count, check_positive
+from dpm.pictures import Pictures
 
 BLOCK = 250  # pictures made at once; which numbers a picture draws depends on it
 MOST_LEAVES = 2**21  # at once, to bound memory
@@ -243,3 +244,62 @@ def same_leaf(distance, smallest: float, largest: float) -> np.ndarray:
         return both / (discs - both)
 
     return np.vectorize(probability, otypes=[float])(np.abs(distance))
+
+
+def with_noise(pixels, noise: float, rng) -> np.ndarray:
+    """8-bit pixels with normal noise of so many grey levels, 8-bit again."""
+    if noise == 0:
+        return pixels
+    room = 3 * noise
+    noisy = rng.standard_normal(pixels.shape, dtype=np.float32)
+    noisy *= noise
+    noisy += room + pixels * np.float32(1 - 2 * room / 255)
+    return np.rint(noisy).clip(0, 255).astype(np.uint8)
+
+
+def load_dead_leaves(
+    width=32,
+    n_train=50_000,
+    n_test=2_000,
+    smallest=2.0,
+    largest=16.0,
+    seed=0,
+    noise=0.0,
+) -> Pictures:
+    """Pictures of discs, drawn anew each time: see `dead_leaves`.
+
+    Parameters
+    ----------
+    width : int
+    n_train, n_test : int
+        Their draws have nothing in common.
+    smallest, largest : float
+        Cut-offs of the radius, in pixels.
+    seed : int
+    noise : float
+        Standard deviation, in grey levels of 255, of the normal noise on each pixel, as
+        a camera has it. The greys of the discs then keep three deviations off the ends.
+    """
+    check_count(seed, "seed")
+    if not 0 <= noise < 40:
+        raise ValueError(f"noise = {noise}: give 0 to 40 grey levels")
+    for name, n in (("n_train", n_train), ("n_test", n_test)):
+        check_count(n, name, 2)
+    settings = {
+        "width": width,
+        "n_train": n_train,
+        "n_test": n_test,
+        "smallest": smallest,
+        "largest": largest,
+        "seed": seed,
+        "noise": noise,
+    }
+    train, test = (
+        with_noise(
+            dead_leaves(n, width, smallest, largest, seed=[seed, part]),
+            noise,
+            np.random.default_rng([seed, part, 1]),
+        )
+        for part, n in enumerate((n_train, n_test))
+    )
+    return Pictures(train, test, settings=settings)

@@ -1,21 +1,29 @@
 """The main loop: draw a batch, take a step, call the extensions; again.
 
-Every random draw of a run is a function of its seed and of the number of the step, so a
-run that was killed and resumed draws what it would have drawn, and ends bit for bit
-where it would have ended.
+It builds nothing and knows nothing of models: recipes bring the parts. What a step is
+given is a function of the number of the step, so a run that was killed and resumed gets
+what it would have got, and ends bit for bit where it would have ended.
 """
 
-import dataclasses
 import time
 
 import numpy as np
 
-from dpm.algorithms import GradientDescent
-from dpm.backend import precision
-from dpm.checks import check_data
-from dpm.recipes import INITIALIZE, SHUFFLE, check_recipe
-
 TOLERATED = 10  # costs in a row that may be lost, where the rule removes their gradient
+
+
+class DataStream:
+    """What the steps of a run are given, by the number of the step.
+
+    Notes
+    -----
+    Reference: Fuel, ``streams.DataStream``, which went through the data once and could
+    not be asked for the batch of a step.
+    """
+
+    def get_data(self, step: int) -> list:
+        """The arrays of one step, in the order of the algorithm's inputs."""
+        raise NotImplementedError
 
 
 class MainLoop:
@@ -23,68 +31,48 @@ class MainLoop:
 
     Parameters
     ----------
-    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
-        All the choices.
-    X_train : ndarray, shape (n, n_dim)
-    extensions : list of Extension
-        Called in this order, after those that the recipe itself brings.
+    algorithm : GradientDescent
+    data_stream : DataStream
+    model : Brick, optional
+        For extensions to look at.
+    extensions : iterable of Extension
+        Called in this order.
 
     Attributes
     ----------
-    model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
-    algorithm : GradientDescent
     iterations_done : int
     costs : list of float
-        On each batch, before its step; in the units of `recipe.cost_unit`.
+        On each batch, before its step; in the units of the algorithm's cost.
     records : dict
         Lists of (step, value) by name, from extensions.
+    seconds : float
+        Spent in `run`, also before the run was resumed.
     finished : bool
         Set by an extension to end the run.
+
+    Notes
+    -----
+    Reference: Blocks, ``main_loop.MainLoop``.
     """
 
-    def __init__(self, recipe, X_train, extensions=()):
-        self.recipe = recipe
-        self.model = model = recipe.build_model()
-        self.X_train = check_data(X_train, model.n_dim, "training data")
-        check_batch_size(recipe, self.X_train)
-        recipe.initialize(model, self.X_train, recipe.rng(INITIALIZE))
-        with precision(model.dtype):
-            cost, inputs = recipe.graph(model)
-            self.algorithm = GradientDescent(
-                cost,
-                model.parameters,
-                recipe.step_rule(),
-                inputs,
-                recipe.tables(model),
-            )
-        self.extensions = [*recipe.extensions(self), *extensions]
+    def __init__(self, algorithm, data_stream, model=None, extensions=()):
+        self.algorithm = algorithm
+        self.data_stream = data_stream
+        self.model = model
+        self.extensions = list(extensions)
         self.iterations_done = 0
         self.costs: list[float] = []
         self.records: dict[str, list] = {}
         self.seconds = 0.0
         self.finished = False
-        self._epoch = None
 
-    def batch(self, step: int) -> np.ndarray:
-        """The data of one step: the training set in a new order each epoch."""
-        size = self.recipe.batch_size
-        epoch, number = divmod(step, len(self.X_train) // size)
-        if self._epoch != epoch:
-            self._epoch = epoch
-            self._order = self.recipe.rng(SHUFFLE, epoch).permutation(len(self.X_train))
-        return self.X_train[self._order[number * size : (number + 1) * size]]
-
-    def draws(self, step: int) -> list:
-        """What one step draws besides its data: noise, time steps, and so on."""
-        return self.recipe.draws(step, self.algorithm.inputs[1:])
-
-    def _take_step(self) -> None:
+    def take_step(self) -> None:
+        """Take one step, and note its cost."""
         step = self.iterations_done
-        X = self.batch(step).astype(self.model.dtype)
-        cost = self.algorithm.process_batch(X, *self.draws(step))
+        cost = self.algorithm.process_batch(*self.data_stream.get_data(step))
         self.costs.append(cost)
         self.iterations_done += 1
-        tolerated = TOLERATED if self.recipe.removes_not_finite else 1
+        tolerated = TOLERATED if self.algorithm.step_rule.removes_not_finite else 1
         recent = self.costs[-tolerated:]
         if len(recent) == tolerated and not np.isfinite(recent).any():
             raise FloatingPointError(
@@ -105,7 +93,7 @@ class MainLoop:
                 if extension.before_training:
                     extension.do(self)
             while not self.finished:
-                self._take_step()
+                self.take_step()
                 self.seconds = time.perf_counter() - started
                 for extension in self.extensions:
                     if extension.due(self.iterations_done):
@@ -132,18 +120,13 @@ class MainLoop:
         arrays["costs"] = np.array(self.costs)
         for name, pairs in self.records.items():
             arrays[f"record/{name}"] = np.array(pairs)
-        meta = {
-            **meta,
-            "recipe": dataclasses.asdict(self.recipe),
-            "iterations_done": self.iterations_done,
-            "seconds": self.seconds,
-        }
-        return arrays, meta
+        done = {"iterations_done": self.iterations_done, "seconds": self.seconds}
+        return arrays, {**meta, **done}
 
     def restore(self, arrays: dict, meta: dict) -> None:
         """Go back to where `snapshot` was taken, or raise ValueError."""
-        check_recipe(self.recipe, meta)
-        self.model.set_parameter_values(parameter_values(arrays))
+        if self.model is not None:
+            self.model.set_parameter_values(parameter_values(arrays))
         for name, variable in self.state.items():
             if name not in arrays:
                 raise ValueError(
@@ -158,17 +141,7 @@ class MainLoop:
             if name.startswith("record/")
         }
         self.iterations_done = int(meta["iterations_done"])
-        self.recipe.resume_at(self.model, self.iterations_done)
         self.seconds = float(meta["seconds"])
-
-
-def check_batch_size(recipe, X_train) -> None:
-    """Raise ValueError unless the data fill at least one batch."""
-    if len(X_train) < recipe.batch_size:
-        raise ValueError(
-            f"batch_size = {recipe.batch_size} exceeds the {len(X_train)} "
-            "training samples: lower it"
-        )
 
 
 def parameter_values(arrays: dict) -> dict:

@@ -174,3 +174,8 @@ def load_texture(
     test = {k: picture[:, -held_out:] for k, picture in pictures.items()}
     names = ",".join(chosen)
     return _patches(train, test, width, n_train, n_test, held_out, seed, names=names)
+
+
+def texture_at_hand() -> bool:
+    """Whether scikit-image has brought the pictures along."""
+    return all(map(texture_file, TEXTURES))

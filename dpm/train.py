@@ -1,285 +1,230 @@
 """Training: ``python -m dpm.train``, the reference's command line.
 
-The default trains the reference's default model on MNIST. Nothing here knows how a step
-is taken: that is `dpm.main_loop`; what a run consists of is `dpm.recipes`.
+Typed as the reference's README has it, it trains the reference's model. Nothing here
+knows how a step is taken: that is `dpm.main_loop`; what a run consists of is
+`dpm.runs`.
 """
 
+import argparse
 import dataclasses
 import json
-import os
-import platform
-import shlex
 import sys
-import time
-from importlib import metadata
 from pathlib import Path
 
-from dpm import __version__, checkpoint
-from dpm.arguments import (
-    FOR_IMAGES,
-    SHARED,
+from dpm import checkpoint
+from dpm.checks import check_choice
+from dpm.commands import (
+    OneLineParser,
+    command_line,
     given_options,
-    parse_args,
-    recipe_from_args,
-    toy_fields,
+    parse_bool,
+    parse_model_args,
+    versions,
 )
-from dpm.datasets import check_same_data
-from dpm.extensions import (
-    Checkpoint,
-    FinishAfter,
-    Printing,
-    ProgressBar,
-    Timing,
-    recent_bits,
-)
-from dpm.files import remove_unfinished, write_whole
-from dpm.main_loop import MainLoop, check_batch_size, parameter_values
-from dpm.recipes import (
-    BATCHES_PER_EPOCH,
-    ImageRecipe,
-    check_recipe,
-    recipe_of,
-)
+from dpm.data_catalogue import SOURCES
+from dpm.extensions import recent_bits
+from dpm.files import write_whole
+from dpm.recipes_catalogue import TOYS, all_names, kind, named, names, recipe_of
+from dpm.recipes_images import ImageRecipe
+from dpm.runs import Run, check_output_dir, create_log_dir
 
-N_EPOCHS = 100_001  # of passes through the data: the reference's way of saying never
-
-
-def load_run(path):
-    """A trained model from its folder or file.
-
-    Returns
-    -------
-    model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
-    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
-    meta : dict
-        How it was trained.
-    """
-    arrays, meta = checkpoint.load(path)
-    recipe = recipe_of(meta)
-    model = recipe.build_model()
-    model.set_parameter_values(parameter_values(arrays))
-    recipe.resume_at(model, meta.get("iterations_done", 0))
-    return model, recipe, meta
+SHARED = ("seed", "batch_size", "learning_rate", "rule")  # every kind of recipe has
+FOR_IMAGES = ("dropout_rate", "decay_steps", "t_per_image")
+OF_RUNS = ("n_steps", "ext_every_n", "plot_before_training", "save_every")
+EXAMPLES = """\
+examples:
+  python -m dpm.train                                   the 2015 code's model of MNIST
+  python -m dpm.train --dataset CIFAR10 --model-args "n_scales=3"
+  python -m dpm.train --dataset MNIST --recipe paper    as the paper prints it
+  python -m dpm.train --dataset MNIST --recipe ours     what we have made of it
+  python -m dpm.train --dataset DEAD_LEAVES --quick     ours, at most ten minutes
+  python -m dpm.train --dataset SWISS_ROLL              under a minute
+  python -m dpm.train --dataset HEARTBEAT --quick       bits, T = 2000
+  python -m dpm.train --resume_file runs/NAME           go on with a run
+With --dataset (and --recipe) before it, --help shows the options and defaults of those.
+"""
 
 
-def versions() -> dict:
-    """Versions of what shapes a result."""
-    packages = (
-        "pytensor", "jax", "numba", "numpy", "pillow", "scikit-image", "scikit-learn",
+def parse_args(argv=None) -> argparse.Namespace:
+    """Read the command line; every field of the toys' recipes is an option."""
+    dataset, recipe = _chosen(argv)
+    images = dataset not in TOYS
+    parser = OneLineParser(
+        prog="python -m dpm.train",
+        usage="%(prog)s [--dataset NAME] [--recipe NAME] [options]",
+        description="Train a diffusion model. A new run gets a folder of its own in "
+        "--output-dir.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument_group("the run").add_argument
+    listed = ", ".join(sorted(SOURCES))
+    add("--dataset", metavar="NAME", help=f"MNIST (the default) of {listed}")
+    add(
+        "--recipe", metavar="NAME", choices=all_names(),
+        help=f"of {dataset}: {', '.join(names(dataset))}; the first if left out",
     )  # fmt: skip
-    found = {"python": platform.python_version(), "dpm": __version__}
-    for name in packages:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    add(
+        "--quick", dest="recipe", action="store_const", const="quick",
+        help="the same as --recipe quick",
+    )  # fmt: skip
+    add("--output-dir", metavar="DIR", help="existing folder that runs are kept in (.)")
+    add("--suffix", metavar="TEXT", help="end of the name of the run's folder")
+    add(
+        "--resume_file", "--resume-file", metavar="RUN",
+        help="checkpoint, or folder of a run, to go on with",
+    )  # fmt: skip
+    add("--start-from", metavar="RUN", help="take the parameters of another run")
+    add(
+        "--save-every", type=int, metavar="N",
+        help=f"steps between checkpoints ({recipe.save_every})",
+    )  # fmt: skip
+    add(
+        "--n-steps", type=int, metavar="N",
+        help=f"in all ({getattr(recipe, 'n_steps', None) or 'of the recipe'})",
+    )  # fmt: skip
+    add("--seed", type=int, metavar="N", help=f"of all draws ({recipe.seed})")
+    add("--batch-size", type=int, metavar="N", help=f"({recipe.batch_size})")
+    add(
+        "--lr", "--learning-rate", dest="learning_rate", type=float, metavar="X",
+        help=f"initial learning rate ({recipe.learning_rate:g}, falls to "
+        f"{'0' if getattr(recipe, 'decay_steps', 1) else '1e-4'})",
+    )  # fmt: skip
+    add("--rule", metavar="NAME", help=f"RMSProp or Adam ({recipe.rule})")
+    group = parser.add_argument_group("images" if images else None)
 
+    def add_for_images(*options, help, **more):
+        group.add_argument(*options, help=help if images else argparse.SUPPRESS, **more)
 
-def check_writable(path, make: bool = False) -> Path:
-    """Prove that a folder, made where `make` says so, can be written to."""
-    path = Path(path)
-    try:
-        if make:
-            path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(
-            f"output folder {path} cannot be written to ({error.strerror}): choose "
-            "another --output-dir"
-        ) from None
-    return path
-
-
-def check_output_dir(path) -> Path:
-    """Return the folder that runs are kept in, or raise ValueError."""
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        raise ValueError(
-            f"output folder {path} does not exist: make it, or choose another "
-            "--output-dir"
+    add_for_images(
+        "--model-args", default="", metavar="ARGS",
+        help="arguments of DiffusionModel, such as \"n_scales=3, variant='paper'\"",
+    )  # fmt: skip
+    add_for_images(
+        "--data-args", default="", metavar="ARGS",
+        help='settings of the data, such as "width=64, seed=1"',
+    )  # fmt: skip
+    of = {name: getattr(recipe, name, None) for name in FOR_IMAGES}
+    add_for_images(
+        "--decay-steps", type=int, metavar="N",
+        help=f"the rate falls to zero in so many ({of['decay_steps'] or 'never'})",
+    )  # fmt: skip
+    add_for_images(
+        "--t-per-image", type=parse_bool, nargs="?", const=True, metavar="yes/no",
+        help=f"a time step for each image ({'yes' if of['t_per_image'] else 'no'})",
+    )  # fmt: skip
+    add_for_images(
+        "--dropout_rate", "--dropout-rate", type=float, metavar="X",
+        help=f"of the inputs of all layers, while training ({of['dropout_rate']})",
+    )  # fmt: skip
+    add_for_images(
+        "--ext-every-n", type=int, metavar="N",
+        help="plot, sample and score every N times 500 steps (25); 0 for never",
+    )  # fmt: skip
+    add_for_images(
+        "--plot_before_training", "--plot-before-training", type=parse_bool,
+        nargs="?", const=True, metavar="yes/no", help="at step 0 too (no)",
+    )  # fmt: skip
+    group = parser.add_argument_group(None if images else dataset.replace("_", " "))
+    for item in toy_fields():
+        known = hasattr(recipe, item.name) and not images
+        group.add_argument(
+            "--" + item.name.replace("_", "-"),
+            type=item.type,
+            dest=item.name,
+            metavar={int: "N", float: "X"}.get(item.type, "NAME"),
+            help=f"({getattr(recipe, item.name)})" if known else argparse.SUPPRESS,
         )
-    return check_writable(path)
+    return parser.parse_args(argv)
 
 
-def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
-    """Make a new folder for a run, named after its model, data, suffix and time.
-
-    Notes
-    -----
-    Reference: ``create_log_dir`` in ``util.py``.
-    """
-    output_dir = check_output_dir(output_dir)
-    name = model_id + suffix + time.strftime("-%y%m%dT%H%M%S")
-    for number in range(100):  # two runs may start in the same second
-        folder = output_dir / (f"{name}-{number}" if number else name)
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ValueError(
-                f"the run's folder {folder} cannot be made ({error.strerror}): choose "
-                "another --suffix or --output-dir"
-            ) from None
-    raise ValueError(f"{output_dir} holds too many runs named {name}")
+def _chosen(argv) -> tuple:
+    """The data set and recipe that were typed, for the text of --help alone."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--dataset")
+    first.add_argument("--recipe")
+    first.add_argument("--quick", dest="recipe", action="store_const", const="quick")
+    try:
+        typed, _ = first.parse_known_args(argv)
+        dataset = typed.dataset or "MNIST"
+        return dataset, named(typed.recipe or names(dataset)[0], dataset)
+    except (SystemExit, ValueError):  # will be said in a moment
+        return "MNIST", named("reference", "MNIST")
 
 
-def train(
-    recipe,
-    output_dir=None,
-    resume=False,
-    save_every=None,
-    progress=True,
-    *,
-    data=None,
-    n_steps=None,
-    ext_every_n=25,
-    plot_before_training=False,
-    start=None,
-) -> MainLoop:
-    """Train a recipe from start to end.
+def toy_fields() -> list:
+    """Fields of the toys' recipes that are options of theirs alone, each once."""
+    taken = {*SHARED, "dataset", "n_steps"}
+    fields = {f.name: f for kind, _ in TOYS.values() for f in dataclasses.fields(kind)}
+    return [f for name, f in fields.items() if name not in taken]
 
-    Parameters
-    ----------
-    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
-    output_dir : path-like, optional
-        The run's own folder, where ``checkpoint.npz`` is kept; left out, nothing is
-        saved.
-    resume : bool
-        Go on from the checkpoint in `output_dir` if there is one.
-    save_every : int, optional
-        Steps between checkpoints; left out, as the recipe has it.
-    progress : bool
-        Whether to show a bar.
-    data : Dataset, optional
-        What `recipe.load_data` gives, so as not to load it again.
-    n_steps : int, optional
-        Of a run on images: how many steps to take in all.
-    ext_every_n : int
-        Of a run on images: every so many times 500 steps samples are drawn, parameters
-        and monitors plotted, and the log likelihood estimated. 0 means never.
-    plot_before_training : bool
-        Of a run on images: whether to do that at step 0 too.
-    start : path-like, optional
-        A run whose parameters a new run starts with, in place of random ones; its
-        model must have the same.
 
-    Returns
-    -------
-    MainLoop
-        With the trained ``model``.
-
-    Raises
-    ------
-    ValueError
-        If the folder cannot be written, already holds a run and `resume` is False, or
-        holds a run of another recipe.
-    """
-    saved = None
-    if output_dir is not None:
-        path = check_writable(output_dir, make=True) / checkpoint.FILE_NAME
-        if path.exists() and not resume:
-            raise ValueError(
-                f"{output_dir} already holds a run: add --resume_file {output_dir} to "
-                "go on with it, or choose another --output-dir"
-            )
-        if path.exists():
-            saved = checkpoint.load(path)
-    data = data or recipe.load_data()
-    if isinstance(recipe, ImageRecipe):
-        recipe = recipe.for_data(data)
-    if saved is not None:
-        check_recipe(recipe, saved[1])
-    if output_dir is not None:
-        remove_unfinished(output_dir)
-    loop = MainLoop(recipe, data.X_train)
-    if saved is not None:
-        check_same_data(data, saved[1].get("data"))
-        loop.restore(*saved)
-        before = saved[1].get("start")
-    else:
-        before = start_from(start, loop.model, data)
-    if isinstance(recipe, ImageRecipe):
-        n_batches = len(data.X_train) // recipe.batch_size
-        n_steps = n_steps or recipe.decay_steps or N_EPOCHS * n_batches
-        loop.extensions.append(FinishAfter(n_steps))
-        if output_dir is not None and ext_every_n:
-            every = {
-                "every_n_steps": ext_every_n * BATCHES_PER_EPOCH,
-                "before_training": plot_before_training,
-            }
-            loop.extensions += diagnostic_extensions(loop, data, output_dir, every)
-    if progress:
-        loop.extensions.append(ProgressBar(n_steps or recipe.n_steps))
-    if output_dir is not None:
-        meta = {
-            "command": command_line(),
-            "versions": versions(),
-            "data": data.description,
+def recipe_from_args(args):
+    """The recipe that the command line asks for, or ValueError."""
+    dataset = args.dataset or "MNIST"
+    check_choice(dataset, sorted(SOURCES), "dataset")
+    base = named(args.recipe or names(dataset)[0], dataset)
+    shared = given_options(args, SHARED)
+    only_toy = given_options(args, [f.name for f in toy_fields()])
+    only_images = given_options(args, FOR_IMAGES)
+    if kind(dataset) is not ImageRecipe:
+        for_images = {
+            "--model-args": args.model_args,
+            "--data-args": args.data_args,
+            **{f"--{k.replace('_', '-')}": True for k in only_images},
         }
-        if before is not None:
-            meta["start"] = before
-        loop.extensions.append(Checkpoint(path, meta, save_every or recipe.save_every))
-    return loop.run()
+        if any(for_images.values()):
+            option = next(option for option, given in for_images.items() if given)
+            raise ValueError(
+                f"{option} is for images; every setting of the toys has an option of "
+                f"its own: see --dataset {dataset} --help"
+            )
+        for option in only_toy:
+            if not hasattr(base, option):
+                raise ValueError(
+                    f"--{option.replace('_', '-')} is not a setting of {dataset}: "
+                    f"leave it out; --dataset {dataset} --help lists those there are"
+                )
+        more = given_options(args, ["n_steps"])
+        return dataclasses.replace(base, **shared, **only_toy, **more)
+    if only_toy:
+        option = "--" + next(iter(only_toy)).replace("_", "-")
+        raise ValueError(f"{option} is for the toys: add --dataset {' or '.join(TOYS)}")
+    typed = parse_model_args(args.model_args)
+    data_args = parse_model_args(args.data_args, "--data-args")
+    return dataclasses.replace(
+        base,
+        model_args={**base.model_args, **typed},
+        data_args={**base.data_args, **data_args},
+        **shared,
+        **only_images,
+    )
 
 
-def start_from(path, model, data) -> dict | None:
-    """Give a model the parameters of another run, and say which; None for no path.
-
-    Raises
-    ------
-    ValueError
-        If that run's parameters do not fit, or it learned other data.
-    """
-    if path is None:
-        return None
-    arrays, meta = checkpoint.load(path)
-    check_same_data(data, meta.get("data"))
-    model.set_parameter_values(parameter_values(arrays))
-    return {k: meta.get(k) for k in ("command", "iterations_done", "seconds", "start")}
+def options_of_run(args, recipe) -> dict:
+    """What was typed of the run itself; the steps of a toy are its recipe's."""
+    options = given_options(args, OF_RUNS)
+    if not isinstance(recipe, ImageRecipe):
+        options.pop("n_steps", None)
+    return options
 
 
-def diagnostic_extensions(loop, data, folder, every: dict) -> list:
-    """The reference's plots, samples and scores, each every so many steps."""
-    from dpm import diagnostics as d  # matplotlib comes with it
-    from dpm import viz
-
-    viz.use_style()
-    test_batch, train_batch = data.X_test[:49], loop.batch(0)
-    return [
-        d.LogLikelihood(data.X_test, data.scale, **every),
-        Timing(every["every_n_steps"]),
-        d.PlotMonitors(folder, **every),
-        d.PlotSamples(test_batch, folder, **every),
-        d.PlotInternalState(train_batch, folder, **every),
-        d.PlotParameters(folder, **every),
-        d.PlotGradients(folder, **every),
-        Printing(**every),
-    ]
+def new_run(args) -> tuple[Run, Path]:
+    """A run as the command line asks for, and its folder, the first thing made."""
+    recipe = recipe_from_args(args)
+    output_dir = check_output_dir(args.output_dir or ".")
+    run = Run(recipe, start=args.start_from, **options_of_run(args, recipe))
+    model_id = f"diffusionmodel_{recipe.dataset}"
+    folder = create_log_dir(output_dir, model_id, args.suffix or "")
+    write_settings(folder, args, run.recipe)
+    return run, folder
 
 
-def command_line(program: str = "dpm.train") -> str:
-    """What was typed, without the folders of this machine, to be typed again."""
-    words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
-    return " ".join([f"python -m {program}", *map(quoted, words)])
-
-
-def quoted(word: str) -> str:
-    """A word for the shell; within double quotes, if those do, since we use single."""
-    if shlex.quote(word) == word or set(word) & set('"$`\\!'):
-        return shlex.quote(word)
-    return f'"{word}"'
-
-
-def resumed_recipe(args):
-    """The recipe and folder of --resume_file, unless an option contradicts it."""
+def resumed_run(args) -> tuple[Run, Path]:
+    """The run of --resume_file and its folder, unless an option contradicts it."""
     path = checkpoint.file_in(args.resume_file)
-    _, meta = checkpoint.load(path)
-    recipe = recipe_of(meta)
+    saved = checkpoint.load(path)
+    recipe = recipe_of(saved[1])
     if path.name != checkpoint.FILE_NAME:
         raise ValueError(
             f"{path} is not the {checkpoint.FILE_NAME} of a run: to go on from it, put "
@@ -291,23 +236,30 @@ def resumed_recipe(args):
             "--resume_file goes on with the model and data of its run: leave out "
             "--dataset, --data-args, --model-args, --recipe and --start-from"
         )
-    names = [*SHARED, *FOR_IMAGES, *(f.name for f in toy_fields())]
+    for option in ("output_dir", "suffix"):
+        if getattr(args, option) is not None:
+            raise ValueError(
+                f"--{option.replace('_', '-')} {getattr(args, option)}: --resume_file "
+                "goes on in the folder of its run: leave the option out"
+            )
+    options = [*SHARED, *FOR_IMAGES, *(f.name for f in toy_fields())]
     if not isinstance(recipe, ImageRecipe):
-        names.append("n_steps")
-    for name, value in given_options(args, names).items():
+        options.append("n_steps")
+    for name, value in given_options(args, options).items():
         if getattr(recipe, name, None) != value:
             raise ValueError(
                 f"the run was started with {name} = {getattr(recipe, name, None)!r}, "
                 f"not {value!r}: leave the option out, or start a new run"
             )
-    return recipe, path.parent
+    return Run(recipe, saved=saved, **options_of_run(args, recipe)), path.parent
 
 
 def write_settings(folder, args, recipe) -> None:
     """Write arguments and versions beside the outputs, for people to read."""
+    output_dir = Path(args.output_dir or ".").name
     settings = {
         "command": command_line(),
-        "arguments": {**vars(args), "output_dir": Path(args.output_dir).name},
+        "arguments": {**vars(args), "output_dir": output_dir},
         "recipe": dataclasses.asdict(recipe),
         "versions": versions(),
     }
@@ -320,36 +272,9 @@ def main(argv=None) -> int:
     args = parse_args(argv)
     folder = None
     try:
-        for name in ("n_steps", "save_every"):
-            value = getattr(args, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} = {value}: it must be at least 1")
-        if args.resume_file is None:
-            recipe = recipe_from_args(args)
-            check_output_dir(args.output_dir)
-            data = recipe.load_data()  # all that can fail, before a folder is made
-            if isinstance(recipe, ImageRecipe):
-                recipe = recipe.for_data(data)
-            start_from(args.start_from, recipe.build_model(), data)
-            check_batch_size(recipe, data.X_train)
-            model_id = f"diffusionmodel_{recipe.dataset}"
-            folder = create_log_dir(args.output_dir, model_id, args.suffix)
-            write_settings(folder, args, recipe)
-        else:
-            recipe, folder = resumed_recipe(args)
-            data = None
+        run, folder = new_run(args) if args.resume_file is None else resumed_run(args)
         print(f"run: {folder}", flush=True)
-        loop = train(
-            recipe,
-            folder,
-            args.resume_file is not None,
-            args.save_every,
-            data=data,
-            n_steps=args.n_steps,
-            ext_every_n=args.ext_every_n,
-            plot_before_training=args.plot_before_training,
-            start=args.start_from,
-        )
+        loop = run.train(folder)
     except (ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -359,10 +284,10 @@ def main(argv=None) -> int:
         else:
             print(f"stopped; --resume_file {folder} goes on from the last checkpoint")
         return 130
-    K = recent_bits(loop, 1000)
+    recipe, n = run.recipe, min(1000, len(loop.costs))
     print(
         f"{loop.iterations_done} steps in {loop.seconds:.0f} s; {recipe.cost_name} "
-        f"over the last {min(1000, len(loop.costs))} batches: {K:.3f} "
+        f"over the last {n} batches: {recent_bits(recipe, loop, 1000):.3f} "
         f"{recipe.cost_unit}"
     )
     print(f"next: python -m dpm.evaluate {folder}")

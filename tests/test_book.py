@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dpm import arguments, checkpoint
+from dpm import checkpoint, runs, train
 from dpm.model import DiffusionModel
 from dpm.variants import VARIANTS
 
@@ -239,11 +239,9 @@ def spelled_out(model_args):
 @pytest.mark.parametrize("name", KEPT)
 def test_the_command_of_a_kept_checkpoint_is_still_that_of_its_recipe(name):
     _, meta = checkpoint.load(ROOT / "book" / "checkpoints" / f"{name}.npz")
-    words = shlex.split(meta["command"])
+    words = shlex.split(runs.command_of(meta))
     assert words[:3] == ["python", "-m", "dpm.train"]
-    found = dataclasses.asdict(
-        arguments.recipe_from_args(arguments.parse_args(words[3:]))
-    )
+    found = dataclasses.asdict(train.recipe_from_args(train.parse_args(words[3:])))
     kept = dict(meta["recipe"])
     found = {k: found[k] for k in kept}
     for recipe in (found, kept):

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpm import arguments, checkpoint, datasets, evaluate, images, recipes, train
-from dpm.heartbeat import HeartbeatRecipe
-from dpm.recipes import ImageRecipe, SwissRollRecipe
+from dpm import checkpoint, commands, datasets, evaluate, recipes, runs, train
+from dpm.recipes import HeartbeatRecipe, ImageRecipe, SwissRollRecipe
 
-MODEL_ARGS = arguments.parse_model_args(
+MODEL_ARGS = commands.parse_model_args(
     "trajectory_length=6, n_temporal_basis=3, n_hidden_conv=2, n_layers_conv=1, "
     "n_hidden_dense_lower=4, n_hidden_dense_upper=4"
 )
@@ -42,13 +41,13 @@ def bark(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
-    train.train(recipe_for("DIGITS"), folder, n_steps=2, progress=False)
+    runs.train(recipe_for("DIGITS"), folder, n_steps=2, progress=False)
     return folder
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_every_set_has_a_recipe(name, bark):
-    if not images.at_hand(name):
+    if not datasets.at_hand(name):
         pytest.skip("scikit-image is not installed")
     recipe = recipe_for(name)
     data = recipe.load_data()
@@ -59,7 +58,7 @@ def test_every_set_has_a_recipe(name, bark):
     saved = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe)}))
     again = recipes.recipe_of(saved)
     assert again == recipe
-    recipes.check_recipe(again, saved)
+    runs.check_recipe(again, saved)
     datasets.check_same_data(data, json.loads(json.dumps(data.description)))
 
 
@@ -96,7 +95,7 @@ def test_a_setting_is_named_rather_than_what_follows_from_it():
     recipe = recipe_for("DEAD_LEAVES")
     meta = json.loads(json.dumps({"data": recipe.load_data().description}))
     with pytest.raises(ValueError, match="data had smallest = 2.0, but .* = 5.0"):
-        evaluate.data_of(recipe, meta, "smallest=5.0")
+        runs.data_of(recipe, meta, "smallest=5.0")
 
 
 @pytest.mark.parametrize(
@@ -117,26 +116,26 @@ def test_other_scaling_is_refused_beyond_rounding(
     meta["data"][name] += change
     checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
     if fits:
-        evaluate.data_of(recipes.recipe_of(meta), meta)
+        runs.data_of(recipes.recipe_of(meta), meta)
     else:
         assert f"data had {name} = " in refused(tmp_path, capsys)
         with pytest.raises(ValueError, match=f"data had {name} = "):
             recipe = recipes.recipe_of(meta)
-            train.train(recipe, tmp_path, resume=True, n_steps=3, progress=False)
+            runs.train(recipe, tmp_path, resume=True, n_steps=3, progress=False)
 
 
 def test_checkpoints_from_before_data_were_kept_still_serve(digits, tmp_path):
     arrays, meta = checkpoint.load(digits)
     del meta["data"], meta["recipe"]["data_args"]
     checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
-    recipe = train.load_run(tmp_path)[1]
-    assert len(evaluate.data_of(recipe, meta).X_test) == 297  # the default split
-    recipes.check_recipe(recipe, meta)
+    recipe = runs.load_run(tmp_path)[1]
+    assert len(runs.data_of(recipe, meta).X_test) == 297  # the default split
+    runs.check_recipe(recipe, meta)
     with pytest.raises(
         ValueError, match="trained with data_args = {}, but {'seed': 1}"
     ):
         other = dataclasses.replace(recipe, data_args={"seed": 1})
-        recipes.check_recipe(other, meta)
+        runs.check_recipe(other, meta)
 
 
 def test_bark_may_move_but_not_change(bark, tmp_path):
@@ -145,40 +144,40 @@ def test_bark_may_move_but_not_change(bark, tmp_path):
     assert str(tmp_path) not in json.dumps(meta)
     bark.rename(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match="no bark is at hand: put"):
-        evaluate.data_of(recipe, meta)
+        runs.data_of(recipe, meta)
     moved = f"path={str(tmp_path / 'elsewhere')!r}"
-    assert evaluate.data_of(recipe, meta, moved).n_dim == 64
+    assert runs.data_of(recipe, meta, moved).n_dim == 64
     for path in (tmp_path / "elsewhere").iterdir():
         pixels = 55 + np.asarray(Image.open(path))
         Image.fromarray(pixels).save(path)
     with pytest.raises(ValueError, match="the checkpoint's data had shift = "):
-        evaluate.data_of(recipe, meta, moved)
+        runs.data_of(recipe, meta, moved)
 
 
 def test_the_swiss_roll_keeps_its_data_too():
     recipe = SwissRollRecipe()
     meta = json.loads(json.dumps({"data": recipe.load_data().description}))
     assert meta["data"]["settings"]["noise"] == 0.3 and len(meta["data"]["shift"]) == 2
-    evaluate.data_of(recipe, meta)
+    runs.data_of(recipe, meta)
     with pytest.raises(ValueError, match="is for images"):
-        evaluate.data_of(recipe, meta, "seed=1")
+        runs.data_of(recipe, meta, "seed=1")
     with pytest.raises(ValueError, match="data had noise = 0.3"):
-        evaluate.data_of(dataclasses.replace(recipe, noise=0.2), meta)
+        runs.data_of(dataclasses.replace(recipe, noise=0.2), meta)
     meta["data"]["shift"][1] += 1.0
     with pytest.raises(ValueError, match="data had shift = "):
-        evaluate.data_of(recipe, meta)
+        runs.data_of(recipe, meta)
 
 
 def test_the_heartbeat_keeps_its_data_too():
     recipe = HeartbeatRecipe()
     meta = json.loads(json.dumps({"data": recipe.load_data().description}))
     assert meta["data"]["settings"] == {"length": 20, "period": 5}
-    assert evaluate.data_of(recipe, meta).exhaustive
-    assert evaluate.data_of(recipe, {}).exhaustive  # of a checkpoint without
+    assert runs.data_of(recipe, meta).exhaustive
+    assert runs.data_of(recipe, {}).exhaustive  # of a checkpoint without
     with pytest.raises(ValueError, match="is for images"):
-        evaluate.data_of(recipe, meta, "period=4")
+        runs.data_of(recipe, meta, "period=4")
     with pytest.raises(ValueError, match="data had period = 5"):
-        evaluate.data_of(dataclasses.replace(recipe, period=4), meta)
+        runs.data_of(dataclasses.replace(recipe, period=4), meta)
 
 
 @pytest.mark.parametrize(
@@ -207,5 +206,5 @@ def test_the_command_line_knows_the_sets_and_their_settings(tmp_path, digits, ca
         message = capsys.readouterr().err
         assert match in message and len(message.splitlines()) == 1, message
     assert not list(tmp_path.iterdir())
-    args = arguments.parse_args(["--dataset", "DIGITS", "--data-args", "seed=3"])
-    assert arguments.recipe_from_args(args).data_args == {"seed": 3}
+    args = train.parse_args(["--dataset", "DIGITS", "--data-args", "seed=3"])
+    assert train.recipe_from_args(args).data_args == {"seed": 3}

@@ -20,14 +20,15 @@ from dpm import (
     datasets,
     evaluation,
     exact,
+    runs,
     sampler,
     schedule,
     train,
 )
 from dpm.algorithms import Adam, GradientDescent, RMSProp
 from dpm.backend import precision
-from dpm.heartbeat import HeartbeatRecipe, constant
 from dpm.known import KnownBits, KnownStrings
+from dpm.recipes_heartbeat import HeartbeatRecipe, constant
 
 SMALL = HeartbeatRecipe(
     length=6,
@@ -407,7 +408,7 @@ def test_log_odds_and_rates_are_one_model_in_both_precisions():
 )
 def test_bad_training_data_are_refused(data, match):
     with pytest.raises(ValueError, match=match):
-        train.MainLoop(SMALL, data)
+        SMALL.main_loop(data)
 
 
 def test_bad_data_are_refused_by_evaluation():
@@ -455,13 +456,13 @@ def test_a_last_rate_of_one_is_for_bits_only():
 
 
 def fresh(recipe=SMALL):
-    return train.MainLoop(recipe, recipe.load_data().X_train)
+    return recipe.main_loop(recipe.load_data().X_train)
 
 
 def test_time_steps_of_a_batch_are_spread_and_each_is_as_likely():
     loop, counts = fresh(), np.zeros(20)
     for step in range(1900):
-        _, t = loop.draws(step)
+        _, t = loop.data_stream.draws(step)
         assert len(set(t.tolist())) == 4 and t.min() >= 1 and t.max() <= 19
         counts[t] += 1
     assert counts[0] == 0
@@ -472,10 +473,10 @@ def test_a_step_touches_only_the_rows_it_visits():
     loop = fresh(dataclasses.replace(SMALL, share_until=0.0))
     tables = loop.algorithm.tables
     assert len(tables) == 8  # weights and biases, and Adam's three memories of each
-    loop._take_step()
+    loop.take_step()
     before = [table.get_value().copy() for table in tables]
-    _, t = loop.draws(1)
-    loop._take_step()
+    _, t = loop.data_stream.draws(1)
+    loop.take_step()
     for table, old in zip(tables, before, strict=True):
         changed = (table.get_value() != old).reshape(19, -1).any(axis=1)
         assert np.flatnonzero(changed).tolist() == (t - 1).tolist()
@@ -531,15 +532,15 @@ def test_sharing_ends_with_a_readout_for_every_step():
 
 def test_resumed_run_ends_the_same_bit_for_bit(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train.train(SMALL, whole, progress=False)
-    loop = train.train(
+    runs.train(SMALL, whole, progress=False)
+    loop = runs.train(
         SMALL, parts, save_every=7, progress=False, data=SMALL.load_data()
     )
     assert loop.iterations_done == 60
     for stop in (8, 40):  # while readouts are shared by 4, and when no longer
         arrays, meta = saved_after(stop, parts)
         checkpoint.save(parts / checkpoint.FILE_NAME, arrays, meta)
-        train.train(SMALL, parts, resume=True, progress=False)
+        runs.train(SMALL, parts, resume=True, progress=False)
         a, b = (checkpoint.load(folder)[0] for folder in (whole, parts))
         assert a.keys() == b.keys()
         for name in a:
@@ -551,13 +552,13 @@ def saved_after(n_steps, folder):
     loop = fresh()
     loop.extensions[-1].n_steps = n_steps
     loop.run()
-    return loop.snapshot({})
+    return loop.snapshot({"recipe": dataclasses.asdict(SMALL)})
 
 
 def test_half_trained_runs_are_read_with_their_shared_readouts(tmp_path):
     arrays, meta = saved_after(8, tmp_path)
     checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
-    model, recipe, _ = train.load_run(tmp_path)
+    model, recipe, _ = runs.load_run(tmp_path)
     assert recipe == SMALL and model.mlp.readout.block.get_value() == 4
 
 
@@ -569,7 +570,7 @@ def test_training_raises_K_and_mends_samples():
     best = KnownStrings(schedule.binomial(20), data.X_train, recipe.rho)
     untrained = recipe.build_model()
     untrained.initialize(np.random.default_rng(0))
-    trained = train.train(recipe, progress=False).model
+    trained = runs.train(recipe, progress=False).model
     K, hearts = [], []
     for model in (untrained, trained, best):
         K.append(evaluation.evaluate(model, data)["K"])
@@ -583,16 +584,16 @@ def test_training_raises_K_and_mends_samples():
 
 def test_command_line(tmp_path):
     """Train, evaluate, export, and refuse what does not fit."""
-    runs = tmp_path / "runs"
-    runs.mkdir()
+    folder = tmp_path / "runs"
+    folder.mkdir()
     words = (
         "--dataset HEARTBEAT --trajectory-length 12 --n-hidden 4 --n-layers 1 "
-        f"--n-t-per-minibatch 5 --n-draws 2 --n-steps 30 --output-dir {runs}"
+        f"--n-t-per-minibatch 5 --n-draws 2 --n-steps 30 --output-dir {folder}"
     )
     assert train.main(words.split()) == 0
     out = tmp_path / "small.npz"
     done = subprocess.run(
-        [sys.executable, "-m", "dpm.evaluate", str(runs), "--json"]
+        [sys.executable, "-m", "dpm.evaluate", str(folder), "--json"]
         + ["--n-draws", "20", "--export", str(out)],
         capture_output=True,
         text=True,
@@ -608,7 +609,7 @@ def test_command_line(tmp_path):
     assert report["K"]["standard_error"] > 0
     assert len(report["kl_per_step"]) == 11
     assert report["samples"] == {"n": 5, "all_t": True}
-    model, recipe, _ = train.load_run(out)
+    model, recipe, _ = runs.load_run(out)
     assert recipe.trajectory_length == 12 and model.sample_shape == (20,)
 
 

@@ -12,16 +12,28 @@ import time
 import numpy as np
 import pytest
 
-from dpm import arguments, checkpoint, datasets, evaluate, evaluation, extensions, train
-from dpm.image_recipes import NAMED, named
-from dpm.main_loop import TOLERATED, MainLoop
-from dpm.recipes import Dropout, ImageRecipe
+from dpm import (
+    checkpoint,
+    commands,
+    datasets,
+    diagnostics,
+    evaluate,
+    evaluation,
+    extensions,
+    runs,
+    train,
+)
+from dpm.bricks import Dropout
+from dpm.main_loop import TOLERATED
+from dpm.recipes import ImageRecipe, named, names
+from dpm.recipes_catalogue import SIZES
+from dpm.variants import CHOICES
 
 ARGS = (
     "trajectory_length=6, n_temporal_basis=3, n_hidden_conv=2, n_layers_conv=1, "
     "n_hidden_dense_lower=4, n_hidden_dense_upper=4"
 )
-MODEL_ARGS = arguments.parse_model_args(ARGS)
+MODEL_ARGS = commands.parse_model_args(ARGS)
 RECIPE = ImageRecipe(batch_size=8, model_args=MODEL_ARGS)
 
 
@@ -131,7 +143,7 @@ def test_resuming_takes_more_steps_in_the_same_folder(finished):
     out = run("--resume_file", folder, "--n-steps", 15, "--ext-every-n", 0)
     assert "15 steps" in out
     assert len(list(folder.parent.iterdir())) == before
-    straight = train.train(RECIPE, n_steps=15, progress=False)
+    straight = runs.train(RECIPE, n_steps=15, progress=False)
     arrays, meta = checkpoint.load(folder)
     assert meta["iterations_done"] == 15 and len(arrays["costs"]) == 15
     for path, value in straight.model.get_parameter_values().items():
@@ -167,7 +179,7 @@ def test_killed_again_and_again_ends_the_same(tmp_path):
     subprocess.run(again, env=env, check=True, capture_output=True)
     assert not list(tmp_path.glob("*/.*"))  # nor is anything half written left
     arrays, meta = checkpoint.load(tmp_path)
-    quiet = train.train(RECIPE, n_steps=steps, progress=False)
+    quiet = runs.train(RECIPE, n_steps=steps, progress=False)
     assert meta["iterations_done"] == steps
     np.testing.assert_array_equal(arrays["costs"], quiet.costs)
     for name, variable in quiet.state.items():
@@ -182,7 +194,7 @@ def saved_at(folder):
 def test_learning_rate_falls_as_in_the_reference():
     rate, rates = 1e-3, []
     for epoch in range(3000):
-        rate = extensions.decay_learning_rate(500 * epoch, rate)
+        rate = diagnostics.decay_learning_rate(500 * epoch, rate)
         rates.append(rate)
     assert rates[999] == pytest.approx(1e-4, rel=1e-9)
     assert rates[499] == pytest.approx(1e-3 * 10**-0.5, rel=1e-9)
@@ -192,19 +204,20 @@ def test_learning_rate_falls_as_in_the_reference():
 def test_the_rate_changes_every_500_steps_and_is_saved():
     data = RECIPE.load_data()
     recipe = RECIPE.for_data(data)
-    loop = MainLoop(recipe, data.X_train, [extensions.FinishAfter(501)]).run()
+    loop = recipe.main_loop(data.X_train, [extensions.FinishAfter(501)]).run()
     rate = loop.algorithm.step_rule.learning_rate.get_value()
     assert rate == pytest.approx(1e-3 * 0.1**0.001, rel=1e-6)
-    other = MainLoop(recipe, data.X_train)
+    other = recipe.main_loop(data.X_train)
     other.restore(*loop.snapshot({}))
     assert other.algorithm.step_rule.learning_rate.get_value() == rate
 
 
 def test_draws_are_what_they_should_be():
     data = RECIPE.load_data()
-    loop = MainLoop(RECIPE.for_data(data), data.X_train)
+    loop = RECIPE.for_data(data).main_loop(data.X_train)
     noise, uniform, t = (
-        np.array(a) for a in zip(*(loop.draws(step) for step in range(60)), strict=True)
+        np.array(a)
+        for a in zip(*(loop.data_stream.draws(step) for step in range(60)), strict=True)
     )
     assert {float(k) for k in t.ravel()} == {1.0, 2.0, 3.0, 4.0, 5.0}
     assert abs(noise.mean()) < 0.02 and noise.std() == pytest.approx(1, abs=0.02)
@@ -225,10 +238,10 @@ def test_dropout_keeps_the_mean_and_is_off_when_scoring():
     assert Y.mean() == pytest.approx(1, abs=0.02)
     np.testing.assert_array_equal(Y == 0, draws < 0.25)
     recipe = ImageRecipe(batch_size=8, model_args=MODEL_ARGS, dropout_rate=0.5)
-    loop = train.train(recipe, n_steps=3, progress=False)
+    loop = runs.train(recipe, n_steps=3, progress=False)
     masks = [v for v in loop.algorithm.inputs if v.name == "dropout"]
     assert len(masks) == 1 + 1 + 2  # one convolution, one dense layer, two upper ones
-    K, _, _ = evaluation.estimate_bound(loop.model, loop.X_train)
+    K, _, _ = evaluation.estimate_bound(loop.model, loop.data_stream.X_train)
     assert np.isfinite(K).all()
 
 
@@ -236,26 +249,26 @@ def test_dropout_keeps_the_mean_and_is_off_when_scoring():
 def test_other_estimates_of_the_sum_train_too(sum_over_t):
     more = {"sum_over_t": sum_over_t, "n_t_per_minibatch": 2, "variant": "paper"}
     recipe = ImageRecipe(batch_size=8, model_args={**MODEL_ARGS, **more})
-    loop = train.train(recipe, n_steps=2, progress=False)
+    loop = runs.train(recipe, n_steps=2, progress=False)
     assert np.isfinite(loop.costs).all() and loop.costs[0] != loop.costs[1]
 
 
 def test_lost_gradients_are_skipped_but_not_for_ever():
     data = RECIPE.load_data()
-    loop = MainLoop(RECIPE.for_data(data), data.X_train, [extensions.FinishAfter(3)])
-    good = loop.draws
+    loop = RECIPE.for_data(data).main_loop(data.X_train, [extensions.FinishAfter(3)])
+    good = loop.data_stream.draws
 
     def lost(step):
         noise, uniform, t = good(step)
         return [noise * (np.nan if step != 1 else 1), uniform, t]
 
-    loop.draws = lost
+    loop.data_stream.draws = lost
     loop.run()
     assert np.isnan(loop.costs[0]) and np.isfinite(loop.costs[1])
     for value in loop.model.get_parameter_values().values():
         assert np.isfinite(value).all()
-    loop = MainLoop(RECIPE.for_data(data), data.X_train, [extensions.FinishAfter(99)])
-    loop.draws = lambda step: [good(step)[0] * np.nan, *good(step)[1:]]
+    loop = RECIPE.for_data(data).main_loop(data.X_train, [extensions.FinishAfter(99)])
+    loop.data_stream.draws = lambda step: [good(step)[0] * np.nan, *good(step)[1:]]
     with pytest.raises(FloatingPointError, match=f"at step {TOLERATED - 1}"):
         loop.run()
 
@@ -321,7 +334,7 @@ def test_label_files_and_bad_checkpoints_are_refused(refuse, tmp_path, finished)
 
 
 def test_a_model_of_another_size_is_not_scored_on_these_images(finished):
-    model, _, _ = train.load_run(finished[0])
+    model, _, _ = runs.load_run(finished[0])
     other = datasets.load("MNIST")
     other.image_shape = (1, 4, 16)
     with pytest.raises(ValueError, match=r"takes images of shape \(1, 8, 8\)"):
@@ -329,31 +342,37 @@ def test_a_model_of_another_size_is_not_scored_on_these_images(finished):
 
 
 def test_model_arguments_are_literals_only():
-    parsed = arguments.parse_model_args("n_scales=3, variant='paper', learn_beta=True")
+    parsed = commands.parse_model_args("n_scales=3, variant='paper', learn_beta=True")
     assert parsed == {"n_scales": 3, "variant": "paper", "learn_beta": True}
-    assert arguments.parse_model_args("") == {}
+    assert commands.parse_model_args("") == {}
     for bad in ("n_scales", "3", "a=b", "a=f()", "a=1)+dict(b=2", "**{}", "a=1;b=2"):
         with pytest.raises(ValueError, match="cannot be read"):
-            arguments.parse_model_args(bad)
+            commands.parse_model_args(bad)
 
 
 # -- named recipes -----
 
 
 def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
-    from dpm.images import IMAGE_SETS
-
     steps = {"MNIST": 1000, "CIFAR10": 1000, "DEAD_LEAVES": 1000, "TEXTURE": 500}
-    for name in NAMED:
-        assert set(NAMED[name]) == set(IMAGE_SETS)
+    for dataset in datasets.image_sets():
+        assert names(dataset) == ["reference", "paper", "ours", "quick"]
+        assert named("reference", dataset) == ImageRecipe(dataset)
+        paper = named("paper", dataset)
+        assert paper.model_args["variant"] == "paper"
+        choices = paper.model_args.keys() & CHOICES.keys()
+        assert choices <= {"sum_over_t"}  # the paper's in all else
+        assert paper.model_args.keys() - choices <= {"variant", *SIZES}
     for dataset, T in steps.items():
-        paper, quick = named("paper", dataset), named("quick", dataset)
+        paper, ours = named("paper", dataset), named("ours", dataset)
         assert paper.model_args["trajectory_length"] == T
-        assert 0 < quick.decay_steps < paper.decay_steps
+        assert ours.model_args["trajectory_length"] == T
+        assert 0 < named("quick", dataset).decay_steps < ours.decay_steps
     assert named("paper", "MNIST").model_args["n_hidden_conv"] == 0  # dense alone
     for dataset in ("DEAD_LEAVES", "TEXTURE", "BARK"):
-        model = named("paper", dataset).model_args
-        assert model["n_hidden_dense_lower"] == 0 and model["n_scales"] > 1
+        for name in ("paper", "ours"):
+            model = named(name, dataset).model_args
+            assert model["n_hidden_dense_lower"] == 0 and model["n_scales"] > 1
     assert named("paper", "CIFAR10").rule == "RMSProp"
     with pytest.raises(ValueError, match="unknown recipe of MNIST 'wide'"):
         named("wide", "MNIST")
@@ -361,16 +380,21 @@ def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
 
 def test_the_command_line_names_recipes():
     def recipe(text):
-        return arguments.recipe_from_args(arguments.parse_args(text.split()))
+        return train.recipe_from_args(train.parse_args(text.split()))
 
     assert recipe("") == ImageRecipe("MNIST") == recipe("--recipe reference")
-    paper = recipe("--dataset MNIST")
-    assert paper.decay_steps > 0 and paper.t_per_image
-    assert recipe("--dataset MNIST --quick").decay_steps < paper.decay_steps
-    changed = recipe("--dataset MNIST --decay-steps 9 --rule RMSProp --t-per-image no")
-    assert changed.model_args == paper.model_args and not changed.t_per_image
+    assert recipe("--dataset MNIST") == ImageRecipe("MNIST")
+    assert recipe("--dataset CIFAR10") == ImageRecipe("CIFAR10")
+    ours = recipe("--dataset MNIST --recipe ours")
+    assert ours.decay_steps > 0 and ours.t_per_image
+    assert recipe("--dataset MNIST --quick").decay_steps < ours.decay_steps
+    changed = "--recipe ours --decay-steps 9 --rule RMSProp --t-per-image no"
+    changed = recipe(f"--dataset MNIST {changed}")
+    assert changed.model_args == ours.model_args and not changed.t_per_image
     assert (changed.decay_steps, changed.rule) == (9, "RMSProp")
-    other = recipe("--dataset DEAD_LEAVES --model-args n_scales=1 --data-args seed=3")
+    other = recipe(
+        "--dataset DEAD_LEAVES --recipe ours --model-args n_scales=1 --data-args seed=3"
+    )
     assert other.data_args == {"noise": 4.0, "seed": 3}
     assert other.model_args["n_scales"] == 1
     assert recipe("--dataset HEARTBEAT --quick").n_steps == 60_000
@@ -387,23 +411,23 @@ def test_the_rate_falls_to_nothing_and_the_run_ends():
         rule="Adam",
         t_per_image=True,
     )
-    loop = train.train(recipe, progress=False)
+    loop = runs.train(recipe, progress=False)
     assert loop.iterations_done == 6
     assert float(loop.algorithm.step_rule.learning_rate.get_value()) < 1e-9
     t = next(v for v in loop.algorithm.inputs if v.name == "t")
     assert t.type.shape == (8, 1)
-    noise, uniform, times = loop.draws(0)
+    noise, uniform, times = loop.data_stream.draws(0)
     assert times.shape == (8, 1) and len(set(times.ravel())) > 1
 
 
 def test_runs_from_before_a_setting_existed_go_on(tmp_path):
     """What their description does not name has the default."""
-    train.train(RECIPE, tmp_path, n_steps=2, progress=False, ext_every_n=0)
+    runs.train(RECIPE, tmp_path, n_steps=2, progress=False, ext_every_n=0)
     arrays, meta = checkpoint.load(tmp_path)
     for name in ("rule", "decay_steps", "t_per_image", "data_args"):
         del meta["recipe"][name]
     checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
-    more = train.train(
+    more = runs.train(
         RECIPE, tmp_path, True, n_steps=3, progress=False, ext_every_n=0
     )  # what the data decide, such as spatial_width, need not be said again
     assert more.iterations_done == 3
@@ -411,7 +435,7 @@ def test_runs_from_before_a_setting_existed_go_on(tmp_path):
 
 def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys):
     run_folder = tmp_path / "run"
-    train.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
+    runs.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
     monkeypatch.setattr(evaluate, "LARGE", 500)
     sizes = {}
     for bits in (2, 10):
@@ -434,7 +458,7 @@ def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys
 
 
 def test_a_weighted_cost_is_not_shown_as_the_bound():
-    by_bound, by_picture = named("reference", "MNIST"), named("paper", "MNIST")
+    by_bound, by_picture = named("reference", "MNIST"), named("ours", "MNIST")
     assert by_picture.model_args["weighting"] == "picture"
     assert by_bound.cost_name == "K - L_null"
     assert by_picture.cost_name == "weighted K - L_null"
@@ -445,14 +469,14 @@ def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):
         RECIPE, model_args={**RECIPE.model_args, "mean": "guess"}
     )
     run, out = tmp_path / "run", tmp_path / "out.npz"
-    train.train(recipe, run, n_steps=2, progress=False, ext_every_n=0)
+    runs.train(recipe, run, n_steps=2, progress=False, ext_every_n=0)
     K = {}
     for limit in (None, 1e-3):
         words = [str(run), "--json", "--export", str(out)]
         words += [] if limit is None else ["--guess-limit", str(limit)]
         assert evaluate.main(words) == 0
         K[limit] = json.loads(capsys.readouterr().out)["K"]["value"]
-        model, _, meta = train.load_run(out)
+        model, _, meta = runs.load_run(out)
         assert model.guess_limit == limit
         assert meta["recipe"]["model_args"].get("guess_limit") == limit
         assert meta["report"]["K"]["value"] == K[limit]
@@ -462,23 +486,23 @@ def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):
 
 
 def test_a_run_can_start_with_the_parameters_of_another(tmp_path):
-    first = train.train(
-        RECIPE, tmp_path / "a", n_steps=2, progress=False, ext_every_n=0
-    )
+    first = runs.train(RECIPE, tmp_path / "a", n_steps=2, progress=False, ext_every_n=0)
     other = dataclasses.replace(RECIPE, learning_rate=1e-9, rule="Adam")
     options = {"progress": False, "ext_every_n": 0, "n_steps": 1}
-    second = train.train(other, tmp_path / "b", start=tmp_path / "a", **options)
+    second = runs.train(other, tmp_path / "b", start=tmp_path / "a", **options)
     for path, value in second.model.get_parameter_values().items():
         before = first.model.get_parameter_values()[path]
         np.testing.assert_allclose(value, before, atol=1e-7)
     _, meta = checkpoint.load(tmp_path / "b")
     assert meta["start"]["iterations_done"] == 2
-    more = train.train(second.recipe, tmp_path / "b", True, **{**options, "n_steps": 2})
+    more = runs.train(
+        second.data_stream.recipe, tmp_path / "b", True, **{**options, "n_steps": 2}
+    )
     assert more.iterations_done == 2
     assert checkpoint.load(tmp_path / "b")[1]["start"] == meta["start"]
     wider = dataclasses.replace(RECIPE, model_args={**MODEL_ARGS, "n_hidden_conv": 3})
     with pytest.raises(ValueError, match="has shape"):
-        train.train(wider, tmp_path / "c", start=tmp_path / "a", **options)
+        runs.train(wider, tmp_path / "c", start=tmp_path / "a", **options)
 
 
 def test_a_bad_start_leaves_no_folder(tmp_path, capsys):

@@ -52,7 +52,7 @@ def copy(tmp_path, monkeypatch):
 
 
 def test_images_are_scaled_by_the_training_part(copy):
-    assert images.at_hand("MNIST") and images.at_hand("CIFAR10")
+    assert datasets.at_hand("MNIST") and datasets.at_hand("CIFAR10")
     data = datasets.load("MNIST")
     assert data.image_shape == (1, 4, 4)
     assert data.X_train.shape == (20, 16) and data.X_test.shape == (10, 16)
@@ -268,9 +268,9 @@ def test_mnist_is_downloaded(server, monkeypatch):
     data = gzip.compress(idx(np.eye(4, dtype=np.uint8).repeat(6, 0).reshape(6, 4, 4)))
     one = remote(server, data, "good", name="file.gz")
     monkeypatch.setattr(images, "MNIST_FILES", {"train": one, "test": one})
-    assert not images.at_hand("MNIST")
+    assert not datasets.at_hand("MNIST")
     assert datasets.load("MNIST").X_train.shape == (6, 16)
-    assert images.at_hand("MNIST")
+    assert datasets.at_hand("MNIST")
 
 
 def test_cifar10_is_downloaded_and_unpacked_once(server, monkeypatch):
@@ -284,7 +284,7 @@ def test_cifar10_is_downloaded_and_unpacked_once(server, monkeypatch):
             tar.addfile(info, io.BytesIO(data))
     archive = remote(server, packed.getvalue(), "good")
     monkeypatch.setattr(images, "CIFAR10_ARCHIVE", archive)
-    assert not images.at_hand("CIFAR10")
+    assert not datasets.at_hand("CIFAR10")
     for _ in range(2):
         assert datasets.load("CIFAR10").X_train.shape == (3, 3072)
     assert len(Handler.asked) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from dpm import images, parzen
+from dpm import datasets, images, parzen
 
 
 def by_loop(X, samples, sigma):
@@ -92,7 +92,7 @@ def test_bad_samples_are_refused():
         parzen.log_density(X[:, :2], X, 0.2)
 
 
-@pytest.mark.skipif(not images.at_hand("MNIST"), reason="MNIST is not at hand")
+@pytest.mark.skipif(not datasets.at_hand("MNIST"), reason="MNIST is not at hand")
 def test_training_images_as_samples_are_the_papers_perfect_model():
     """Table 2: 349 +- 3.3 bits for 10,000 training images as samples."""
     train, test = (a.reshape(len(a), -1) / np.float32(255) for a in images.load_mnist())

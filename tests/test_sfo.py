@@ -432,7 +432,7 @@ def test_gradients_built_otherwise_are_named():
 
 def test_a_model_is_trained_through_frozen_noise():
     from dpm.recipes import SwissRollRecipe
-    from dpm.sfo_training import FrozenCosts
+    from dpm.recipes_frozen import FrozenCosts
 
     recipe = SwissRollRecipe(trajectory_length=20, n_hidden=8, n_steps=1)
     X = recipe.load_data().X_train[:600]

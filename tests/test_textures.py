@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpm import datasets, images, pictures, textures
+from dpm import data_catalogue, datasets, pictures, textures
 
 SMALL = {"width": 8, "n_train": 60, "n_test": 20}
 
@@ -82,7 +82,7 @@ def places(X, data):
 
 
 def test_bark_patches_are_cut_from_the_four_classes_and_others_held_out(bark):
-    assert images.at_hand("BARK")
+    assert datasets.at_hand("BARK")
     data = load_bark()
     assert data.X_train.shape == (60, 64) and data.X_test.shape == (20, 64)
     assert data.image_shape == (1, 8, 8)
@@ -261,7 +261,7 @@ def test_files_too_large_for_a_picture_are_refused(tmp_path, monkeypatch):
 
 def test_missing_bark_is_told_where_to_go(tmp_path, monkeypatch):
     monkeypatch.delenv("DPM_DATA", raising=False)
-    assert not images.at_hand("BARK")
+    assert not datasets.at_hand("BARK")
     advice = "T01 to T04 .* Lazebnik .* 'bark' .* DPM_DATA .*--dataset TEXTURE"
     with pytest.raises(ValueError, match=f"no bark is at hand: put .*{advice}"):
         load_bark()
@@ -315,7 +315,7 @@ def test_every_place_of_every_picture_is_as_probable():
 # -- the stand-in, and the digits ----------------------------------------------------
 
 needs_textures = pytest.mark.skipif(
-    not images.at_hand("TEXTURE"), reason="scikit-image is not installed"
+    not datasets.at_hand("TEXTURE"), reason="scikit-image is not installed"
 )
 
 
@@ -364,7 +364,7 @@ def test_bad_settings_of_textures_are_refused(settings, match):
 
 def test_without_scikit_image_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(textures.importlib.util, "find_spec", lambda name: None)
-    assert not images.at_hand("TEXTURE")
+    assert not datasets.at_hand("TEXTURE")
     with pytest.raises(ValueError, match="brick.png of scikit-image is not there"):
         datasets.load("TEXTURE")
     (tmp_path / "brick.png").write_bytes(picture_file(gradient(1)))
@@ -404,9 +404,9 @@ def test_bad_settings_of_digits_are_refused(settings, match):
 
 
 def test_digits_at_hand(monkeypatch, tmp_path):
-    monkeypatch.setattr(images, "at_hand", lambda name: False)
-    assert images.digits_at_hand() == "DIGITS"
-    monkeypatch.setattr(images, "at_hand", lambda name: True)
-    assert images.digits_at_hand() == "MNIST"
+    monkeypatch.setattr(data_catalogue, "at_hand", lambda name: False)
+    assert datasets.digits_at_hand() == "DIGITS"
+    monkeypatch.setattr(data_catalogue, "at_hand", lambda name: True)
+    assert datasets.digits_at_hand() == "MNIST"
     with pytest.raises(ValueError, match="MNIST has no setting 'seed': there are none"):
         datasets.load("MNIST", seed=1)

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from dpm import checkpoint, evaluation, train
+from dpm import checkpoint, commands, evaluation, runs, train
 from dpm.recipes import INITIALIZE, NOISE, SHUFFLE, TIME, SwissRollRecipe
 
 SMALL = SwissRollRecipe(
@@ -42,12 +42,12 @@ def parameters_of(folder):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    train.train(SMALL, folder, progress=False)
+    runs.train(SMALL, folder, progress=False)
     return folder
 
 
 def test_same_seed_same_parameters(finished, tmp_path):
-    train.train(SMALL, tmp_path, progress=False)
+    runs.train(SMALL, tmp_path, progress=False)
     first, second = parameters_of(finished)[0], parameters_of(tmp_path)[0]
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
@@ -62,12 +62,16 @@ def test_another_seed_draws_other_numbers():
 
 
 def test_random_time_steps_are_all_the_learned_ones():
-    loop = train.MainLoop(
-        dataclasses.replace(SMALL, n_t_per_minibatch=2), SMALL.load_data().X_train
-    )
-    noise, t = loop.draws(7)
+    recipe = dataclasses.replace(SMALL, n_t_per_minibatch=2)
+    loop = recipe.main_loop(SMALL.load_data().X_train)
+    noise, t = loop.data_stream.draws(7)
     assert noise.shape == (2, 8, 2) and t.shape == (2,)
-    assert {int(t) for step in range(40) for t in loop.draws(step)[1]} == {1, 2, 3, 4}
+    assert {int(t) for step in range(40) for t in loop.data_stream.draws(step)[1]} == {
+        1,
+        2,
+        3,
+        4,
+    }
     assert np.isfinite(loop.run().costs).all()
 
 
@@ -77,7 +81,7 @@ def test_training_raises_K():
     model = recipe.build_model()
     model.initialize(np.random.default_rng(0))
     before, _ = evaluation.bound_per_sample(model, data.X_test[:1000])
-    trained = train.train(recipe, progress=False).model.get_parameter_values()
+    trained = runs.train(recipe, progress=False).model.get_parameter_values()
     model.set_parameter_values(trained)
     after, _ = evaluation.bound_per_sample(model, data.X_test[:1000])
     assert after.mean() > before.mean() + 0.5
@@ -136,7 +140,7 @@ def test_evaluate_prints_json_with_units(finished):
 
 def test_K_does_not_depend_on_how_the_data_are_cut(finished):
     """Also the last, filled-up batch must count once."""
-    model, recipe, _ = train.load_run(finished)
+    model, recipe, _ = runs.load_run(finished)
     X = recipe.load_data().X_test[:70]
     whole, kl_whole = evaluation.bound_per_sample(model, X, n_draws=300)
     parts, kl_parts = evaluation.bound_per_sample(model, X, n_draws=300, batch_size=32)
@@ -161,14 +165,14 @@ def test_command_line_refuses_in_one_line(refuse, tmp_path, finished):
 def test_the_command_kept_can_be_typed_again(args, monkeypatch):
     words = ["--dataset", "MNIST", "--model-args", args]
     monkeypatch.setattr("sys.argv", ["dpm.train", *words])
-    kept = train.command_line()
+    kept = commands.command_line()
     assert shlex.split(kept)[3:] == words
     assert args[:4] != "mean" or f'--model-args "{args}"' in kept
 
 
 def test_a_folder_that_holds_a_run_is_left_alone(finished):
     with pytest.raises(ValueError, match="already holds a run: add --resume_file"):
-        train.train(SMALL, finished, progress=False)
+        runs.train(SMALL, finished, progress=False)
 
 
 def test_a_folder_of_several_runs_is_not_guessed_at(finished, tmp_path):
@@ -177,7 +181,7 @@ def test_a_folder_of_several_runs_is_not_guessed_at(finished, tmp_path):
         file = (finished / checkpoint.FILE_NAME).read_bytes()
         (tmp_path / name / checkpoint.FILE_NAME).write_bytes(file)
     with pytest.raises(ValueError, match="several runs: give one of a, b"):
-        train.load_run(tmp_path)
+        runs.load_run(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -213,11 +217,11 @@ def test_recipes_refuse_bad_settings(field, value, match):
 )
 def test_bad_training_data_are_refused(data, match):
     with pytest.raises(ValueError, match=match):
-        train.MainLoop(SMALL, data)
+        SMALL.main_loop(data)
 
 
 def test_bad_data_are_refused_by_evaluation(finished):
-    model, _, _ = train.load_run(finished)
+    model, _, _ = runs.load_run(finished)
     with pytest.raises(ValueError, match="holds nan in row 1"):
         evaluation.bound_per_sample(model, [[0.0, 0.0], [np.nan, 0.0]])
 
@@ -228,7 +232,7 @@ def test_truncated_checkpoints_are_refused(finished, tmp_path):
         file = tmp_path / "cut.npz"
         file.write_bytes(whole[:size])
         with pytest.raises(ValueError, match="damaged or of another kind"):
-            train.load_run(file)
+            runs.load_run(file)
 
 
 def test_damage_is_noticed_or_harmless(finished, tmp_path):
@@ -253,15 +257,15 @@ def test_damage_is_noticed_or_harmless(finished, tmp_path):
 def test_foreign_files_are_refused(tmp_path):
     np.savez(tmp_path / "foreign.npz", a=np.zeros(3))
     with pytest.raises(ValueError, match="not a checkpoint of dpm"):
-        train.load_run(tmp_path / "foreign.npz")
+        runs.load_run(tmp_path / "foreign.npz")
     np.savez(tmp_path / "pickle.npz", meta=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValueError, match="damaged or of another kind"):
-        train.load_run(tmp_path / "pickle.npz")
+        runs.load_run(tmp_path / "pickle.npz")
 
 
 def test_checkpoint_of_another_model_is_refused(finished):
     with pytest.raises(ValueError, match="trained with n_hidden = 3, but 4"):
-        train.train(dataclasses.replace(SMALL, n_hidden=4), finished, resume=True)
+        runs.train(dataclasses.replace(SMALL, n_hidden=4), finished, resume=True)
     arrays, meta = checkpoint.load(finished)
     other = dataclasses.replace(SMALL, n_hidden=4).build_model()
     values = {k[6:]: v for k, v in arrays.items() if k.startswith("param/")}
@@ -270,14 +274,14 @@ def test_checkpoint_of_another_model_is_refused(finished):
     with pytest.raises(ValueError, match="another kind of model"):
         meta["recipe"]["spatial_width"] = 28
         checkpoint.save(finished / "odd.npz", arrays, meta)
-        train.load_run(finished / "odd.npz")
+        runs.load_run(finished / "odd.npz")
 
 
 def test_unwritable_folder_is_reported_before_training(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(train, "MainLoop", None)  # training would fail on this
+    monkeypatch.setattr(SwissRollRecipe, "main_loop", None)  # training would fail
     with pytest.raises(ValueError, match="cannot be written to"):
-        train.train(SMALL, tmp_path / "file" / "run")
+        runs.train(SMALL, tmp_path / "file" / "run")
 
 
 def test_a_failed_save_leaves_the_old_checkpoint(finished, monkeypatch):
@@ -295,7 +299,7 @@ def test_a_failed_save_leaves_the_old_checkpoint(finished, monkeypatch):
 
 
 def test_a_cost_that_is_not_a_number_stops_the_run():
-    loop = train.MainLoop(SMALL, SMALL.load_data().X_train)
+    loop = SMALL.main_loop(SMALL.load_data().X_train)
     readout = loop.model.mlp.readout.b
     readout.set_value(readout.get_value() * np.nan)
     with pytest.raises(FloatingPointError, match="step 0"):

@@ -16,8 +16,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from dpm.algorithms import split_rows
-from dpm.heartbeat import HeartbeatRecipe
-from dpm.main_loop import MainLoop
+from dpm.recipes import HeartbeatRecipe
 
 LENGTHS, REPEATS, STEPS = (250, 500, 1000, 2000, 4000), 5, 40
 INSIDE_STEPS = 10
@@ -27,9 +26,9 @@ SMALL = np.float32(1e-6)
 def build(T):
     """A main loop for a chain of T steps, its first step taken."""
     recipe = HeartbeatRecipe(trajectory_length=T)
-    loop = MainLoop(recipe, recipe.load_data().X_train)
+    loop = recipe.main_loop(recipe.load_data().X_train)
     loop.extensions = []
-    loop._take_step()
+    loop.take_step()
     return loop
 
 
@@ -39,7 +38,7 @@ def scatter_inside(loop):
     The step rule's arithmetic is small beside the copying and is left out.
     """
     algorithm = loop.algorithm
-    updates, paths = [], loop.recipe.tables(loop.model)
+    updates, paths = [], loop.data_stream.recipe.tables(loop.model)
     for path, parameter in algorithm.parameters.items():
         if path not in paths:
             updates.append((parameter, parameter - SMALL * algorithm.gradients[path]))
@@ -51,7 +50,10 @@ def scatter_inside(loop):
         updates.append((table, pt.set_subtensor(rows, new.astype(table.dtype))))
     total = algorithm.gradients[paths[0]].sum()
     function = pytensor.function(algorithm.inputs, total, updates=updates)
-    batch = loop.batch(0).astype(loop.model.dtype), *loop.draws(0)
+    batch = (
+        loop.data_stream.batch(0).astype(loop.model.dtype),
+        *loop.data_stream.draws(0),
+    )
     return lambda: float(function(*batch))  # a number: the step must be over
 
 

@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from dpm import sampler
-from dpm.main_loop import MainLoop
 from dpm.recipes import ImageRecipe
 
 try:
@@ -38,7 +37,7 @@ def our_loop():
     """The default run, on random images instead of digits."""
     X = np.random.default_rng(0).standard_normal((2 * BATCH, WIDTH**2), dtype="float32")
     args = {"spatial_width": WIDTH, "n_colors": 1, "uniform_noise": 0.0127}
-    return MainLoop(ImageRecipe(model_args=args), X)
+    return ImageRecipe(model_args=args).main_loop(X)
 
 
 class Twin:
@@ -139,8 +138,12 @@ def report(what, median, unit="s"):
 
 
 def training(loop, repeats):
-    step_0 = [loop.batch(0), *loop.draws(0)]
-    sides = {"dpm": lambda: loop.algorithm.process_batch(loop.batch(0), *loop.draws(0))}
+    step_0 = loop.data_stream.get_data(0)
+    sides = {
+        "dpm": lambda: loop.algorithm.process_batch(
+            loop.data_stream.batch(0), *loop.data_stream.draws(0)
+        )
+    }
     if torch is not None:
         X, noise, uniform, t = (torch.tensor(a) for a in step_0)
         t = int(t)

@@ -19,12 +19,10 @@ import numpy as np
 
 from dpm import checkpoint, evaluation
 from dpm.bound import to_bits
+from dpm.commands import versions
 from dpm.extensions import FinishAfter
-from dpm.heartbeat import HeartbeatRecipe
-from dpm.main_loop import MainLoop
-from dpm.recipes import SwissRollRecipe
-from dpm.sfo_training import FrozenCosts
-from dpm.train import versions
+from dpm.recipes import HeartbeatRecipe, SwissRollRecipe
+from dpm.recipes_frozen import FrozenCosts
 
 SEED, LEARNING_RATE = 0, 1e-2
 PASSES = {
@@ -90,9 +88,11 @@ def by_rmsprop(recipe, data, schedule):
         learning_rate=LEARNING_RATE,
         n_steps=per_pass * int(schedule[-1]),
     )
-    loop = MainLoop(recipe, data.X_train)
+    loop = recipe.main_loop(data.X_train)
     start = loop.model.get_parameter_values()
-    loop.algorithm.process_batch(loop.batch(0), *loop.draws(0))  # compiles
+    loop.algorithm.process_batch(
+        loop.data_stream.batch(0), *loop.data_stream.draws(0)
+    )  # compiles
     loop.model.set_parameter_values(start)
     for variable in loop.algorithm.step_rule.state.values():
         variable.set_value(np.zeros_like(variable.get_value()))

@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dpm.recipes import RECIPES
-from dpm.train import MainLoop
+from dpm.recipes import named
 
 REPEATS, STEPS = 9, 200
 
@@ -58,16 +57,16 @@ def jax_step(beta_1, rate):
 
 
 def main():
-    recipe = RECIPES["paper"]
-    loop = MainLoop(recipe, recipe.load_data().X_train)
+    recipe = named("paper", "SWISS_ROLL")
+    loop = recipe.main_loop(recipe.load_data().X_train)
     names = {k.split(".")[-1]: v for k, v in loop.model.parameters.items()}
     p = {k: jnp.asarray(v.get_value()) for k, v in names.items()}
     zeros = jax.tree.map(jnp.zeros_like, p)
     state = (p, zeros, zeros, 1.0)
     twin = jax_step(recipe.step1_beta, recipe.learning_rate)
     rng = np.random.default_rng(0)
-    X = loop.batch(0)
-    noise = rng.standard_normal(loop.noise_shape)
+    X = loop.data_stream.batch(0)
+    noise = rng.standard_normal(loop.data_stream.inputs[1].type.shape)
 
     ours = loop.algorithm.process_batch
     costs = ours(X, noise), float(twin(*state, X, noise)[-1])

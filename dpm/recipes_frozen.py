@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 
 from dpm.backend import precision
 from dpm.checks import check_count, check_data
-from dpm.recipes import INITIALIZE, SHUFFLE
+from dpm.recipes_base import INITIALIZE, SHUFFLE
 from dpm.sfo import SFO
 
 
@@ -41,7 +41,7 @@ class FrozenCosts:
     model : GaussianDiffusion or DiffusionModel
         Holds the parameters of the last evaluation.
     theta_init : dict of ndarray
-        By path; the same as `dpm.main_loop.MainLoop` would start from.
+        By path; the same as the recipe's main loop would start from.
     minibatches : list of tuple
         The subfunction references: what the compiled cost is given.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm import datasets, schedule
+from dpm import schedule
 from dpm.algorithms import STEP_RULES
 from dpm.backend import precision
 from dpm.binomial_diffusion import BinomialDiffusion
@@ -17,9 +17,11 @@ from dpm.checks import (
     check_rate,
     check_trajectory_length,
 )
+from dpm.data_catalogue import load
+from dpm.dataset import Dataset
 from dpm.extensions import Extension
 from dpm.readout import ReadoutMLP
-from dpm.recipes import NOISE, TIME, BaseRecipe, half_cosine_extensions
+from dpm.recipes_base import NOISE, TIME, BaseRecipe, half_cosine_extensions
 
 
 def constant(T: int) -> np.ndarray:
@@ -119,9 +121,9 @@ class HeartbeatRecipe(BaseRecipe):
                 f"steps that are learned with T = {T}: lower it"
             )
 
-    def load_data(self) -> datasets.Dataset:
+    def load_data(self) -> Dataset:
         """The data this recipe is for."""
-        return datasets.load(self.dataset, length=self.length, period=self.period)
+        return load(self.dataset, length=self.length, period=self.period)
 
     def build_model(self) -> BinomialDiffusion:
         """The model this recipe trains, its parameters not yet initialised."""
@@ -178,9 +180,11 @@ class HeartbeatRecipe(BaseRecipe):
         """Let readouts be shared as they are at a step of the run."""
         model.mlp.readout.block.set_value(np.int64(self.block(step)))
 
-    def extensions(self, main_loop) -> list:
+    def extensions(self, algorithm) -> list:
         """Who shares readouts, how the learning rate falls, and when the run ends."""
-        return [ShareReadouts(), *half_cosine_extensions(self, main_loop, self.n_steps)]
+        rate = algorithm.step_rule.learning_rate
+        falling = half_cosine_extensions(rate, self.learning_rate, self.n_steps)
+        return [ShareReadouts(self), *falling]
 
     def cost_in_bits(self, cost):
         """K in bits, as a progress bar shows it."""
@@ -188,17 +192,27 @@ class HeartbeatRecipe(BaseRecipe):
 
 
 class ShareReadouts(Extension):
-    """Part readouts that were shared: each starts from what its block had learned."""
+    """Part readouts that were shared: each starts from what its block had learned.
 
-    def __init__(self):
+    Parameters
+    ----------
+    recipe : HeartbeatRecipe
+        Says how many share one at a step.
+    """
+
+    def __init__(self, recipe):
         super().__init__(every_n_steps=1, before_training=True)
+        self.recipe = recipe
 
     def do(self, main_loop):
         model, step = main_loop.model, main_loop.iterations_done
-        readout, recipe = model.mlp.readout, main_loop.recipe
+        readout, recipe = model.mlp.readout, self.recipe
         before = int(readout.block.get_value())
         if step > 0 and recipe.block(step) != before:
             rows = readout.first_of_block()
             for table in main_loop.algorithm.tables:
                 table.set_value(table.get_value(borrow=True)[rows], borrow=True)
         recipe.resume_at(model, step)
+
+
+NAMED = {"paper": HeartbeatRecipe(), "quick": HeartbeatRecipe(n_steps=60_000)}

@@ -1,0 +1,79 @@
+"""What the three commands share: reading options, and saying what was typed."""
+
+import argparse
+import ast
+import os
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from dpm.version import __version__
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Reports a bad option in one line."""
+
+    def error(self, message):
+        self.exit(2, f"error: {message}; --help lists the options\n")
+
+
+def parse_model_args(text: str, option: str = "--model-args") -> dict:
+    """Read ``name=value, name=value`` with Python's literals, and nothing else.
+
+    The reference evaluates this text as code.
+    """
+    try:
+        call = ast.parse(f"dict({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("names are missing")
+        if any(item.arg is None for item in call.keywords):
+            raise ValueError("stars are not allowed")
+        return {item.arg: ast.literal_eval(item.value) for item in call.keywords}
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{option} {text!r} cannot be read ({error}): write names and plain "
+            "values, such as \"n_scales=3, variant='paper'\""
+        ) from None
+
+
+def parse_bool(text: str) -> bool:
+    """'true' or 'false'; the reference takes any text for true."""
+    choices = {"true": True, "1": True, "yes": True}
+    choices |= {"false": False, "0": False, "no": False}
+    if text.lower() not in choices:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return choices[text.lower()]
+
+
+def given_options(args, names) -> dict:
+    """Those of some options that were typed."""
+    return {k: getattr(args, k) for k in names if getattr(args, k) is not None}
+
+
+def command_line(program: str = "dpm.train") -> str:
+    """What was typed, without the folders of this machine, to be typed again."""
+    words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
+    return " ".join([f"python -m {program}", *map(quoted, words)])
+
+
+def quoted(word: str) -> str:
+    """A word for the shell; within double quotes, if those do, since we use single."""
+    if shlex.quote(word) == word or set(word) & set('"$`\\!'):
+        return shlex.quote(word)
+    return f'"{word}"'
+
+
+def versions() -> dict:
+    """Versions of what shapes a result."""
+    packages = (
+        "pytensor", "jax", "numba", "numpy", "pillow", "scikit-image", "scikit-learn",
+    )  # fmt: skip
+    found = {"python": platform.python_version(), "dpm": __version__}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

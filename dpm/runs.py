@@ -1,0 +1,374 @@
+"""A run: trained, kept in a folder of its own, and read back.
+
+`train` takes a recipe from start to end. What it needs is first put together as a
+`Run`, which checks everything that can fail before a file is written.
+"""
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+from dpm import checkpoint, viz
+from dpm import diagnostics as d
+from dpm.checks import check_count
+from dpm.commands import command_line, parse_model_args, versions
+from dpm.dataset import check_same_data
+from dpm.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
+from dpm.files import remove_unfinished
+from dpm.main_loop import MainLoop, parameter_values
+from dpm.recipes_catalogue import TOYS, recipe_of
+from dpm.recipes_images import BATCHES_PER_EPOCH, ImageRecipe
+
+N_EPOCHS = 100_001  # of passes through the data: the reference's way of saying never
+EXT_EVERY_N = 25  # times 500 steps, as in the reference
+
+
+def load_run(path):
+    """A trained model from its folder or file.
+
+    Returns
+    -------
+    model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
+    meta : dict
+        How it was trained.
+    """
+    arrays, meta = checkpoint.load(path)
+    recipe = recipe_of(meta)
+    model = recipe.build_model()
+    model.set_parameter_values(parameter_values(arrays))
+    recipe.resume_at(model, meta.get("iterations_done", 0))
+    return model, recipe, meta
+
+
+def data_of(recipe, meta: dict, changed: str = ""):
+    """The data that a run was trained on, or ValueError if they are others now.
+
+    Parameters
+    ----------
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
+    meta : dict
+        Of the checkpoint.
+    changed : str
+        Settings of images that replace those of the recipe, as in --data-args.
+    """
+    if changed and not isinstance(recipe, ImageRecipe):
+        raise ValueError("--data-args is for images")
+    if changed:
+        more = parse_model_args(changed, "--data-args")
+        recipe = dataclasses.replace(recipe, data_args={**recipe.data_args, **more})
+    data = recipe.load_data()
+    check_same_data(data, meta.get("data"))
+    return data
+
+
+def command_of(meta: dict) -> str:
+    """The command that makes a kept model, as it is typed today.
+
+    Up to version 0.1 a set of images that was named stood for what is the recipe "ours"
+    now.
+    """
+    command = meta["command"]
+    words = command.split()
+    old = meta.get("versions", {}).get("dpm", "0.1").startswith("0.1")
+    named_set = "--dataset" in words and meta["recipe"]["dataset"] not in TOYS
+    if old and named_set and not {"--recipe", "--quick"} & set(words):
+        dataset = f"--dataset {meta['recipe']['dataset']}"
+        command = command.replace(dataset, f"{dataset} --recipe ours", 1)
+    return command
+
+
+def check_recipe(recipe, meta: dict) -> None:
+    """Raise ValueError unless the run described by `meta` was of this recipe."""
+    wanted = dataclasses.asdict(recipe)
+    # What older checkpoints do not name was not there to choose: the default held.
+    defaults = dataclasses.asdict(type(recipe)(dataset=recipe.dataset))
+    saved = {**defaults, **meta.get("recipe", {})}
+    different = [k for k in wanted if saved.get(k) != wanted[k]]
+    if different:
+        k = different[0]
+        raise ValueError(
+            f"the checkpoint was trained with {k} = {saved.get(k)!r}, but "
+            f"{wanted[k]!r} is asked for: use the same settings to resume it, or "
+            "another --output-dir for a new run"
+        )
+
+
+def start_from(path, model, data) -> dict | None:
+    """Give a model the parameters of another run, and say which; None for no path.
+
+    Raises
+    ------
+    ValueError
+        If that run's parameters do not fit, or it learned other data.
+    """
+    if path is None:
+        return None
+    arrays, meta = checkpoint.load(path)
+    check_same_data(data, meta.get("data"))
+    model.set_parameter_values(parameter_values(arrays))
+    return {k: meta.get(k) for k in ("command", "iterations_done", "seconds", "start")}
+
+
+class Run:
+    """All parts of a run, before anything of it is written.
+
+    Parameters
+    ----------
+    recipe, data, n_steps, ext_every_n, plot_before_training, save_every, start
+        As of `train`.
+    saved : (dict, dict), optional
+        From `checkpoint.load`: where to go on.
+
+    Attributes
+    ----------
+    recipe : BaseRecipe
+        With the settings that follow from the data.
+    data : Dataset
+    model : Brick
+        Initialised, with the parameters of `start` or as it was saved.
+    """
+
+    def __init__(
+        self,
+        recipe,
+        *,
+        data=None,
+        saved=None,
+        start=None,
+        n_steps=None,
+        ext_every_n=None,
+        plot_before_training=None,
+        save_every=None,
+    ):
+        self.n_steps, self.ext_every_n = n_steps, ext_every_n
+        self.plot_before_training, self.save_every = plot_before_training, save_every
+        self._check_options(recipe, saved, start)
+        self.data = data or recipe.load_data()
+        self.recipe = recipe.for_data(self.data)
+        self.saved = saved
+        if saved is not None:
+            check_recipe(self.recipe, saved[1])
+            check_same_data(self.data, saved[1].get("data"))
+        self.model = self.recipe.initialized_model(self.data.X_train)
+        if saved is None:
+            self.start = start_from(start, self.model, self.data)
+        else:
+            self.start = saved[1].get("start")
+
+    def _check_options(self, recipe, saved, start) -> None:
+        """Raise ValueError for an option that would not be used."""
+        for name in ("n_steps", "save_every"):
+            if getattr(self, name) is not None:
+                check_count(getattr(self, name), name, 1)
+        if saved is not None and start is not None:
+            raise ValueError(
+                f"start = {start}: a run that is resumed has a start: leave it out"
+            )
+        images = isinstance(recipe, ImageRecipe)
+        for name in ("n_steps", "ext_every_n", "plot_before_training"):
+            value = getattr(self, name)
+            if not images and value is not None:
+                remedy = "leave it out"
+                if name == "n_steps":
+                    remedy = f"the recipe says how many, {recipe.n_steps}: replace it"
+                raise ValueError(f"{name} = {value!r} is for images: {remedy}")
+        if images and 0 < recipe.decay_steps < (self.n_steps or 0):
+            raise ValueError(
+                f"n_steps = {self.n_steps} exceeds decay_steps = {recipe.decay_steps}, "
+                "where the learning rate is zero: lower it, or raise decay_steps"
+            )
+
+    def train(self, folder=None, progress: bool = True) -> MainLoop:
+        """Train, and keep the run in a folder where one is given."""
+        kept = {k: getattr(self, k) for k in (
+            "save_every", "ext_every_n", "plot_before_training")}  # fmt: skip
+        unused = [name for name, value in kept.items() if value and folder is None]
+        if unused:
+            raise ValueError(
+                f"{unused[0]} = {kept[unused[0]]!r} is for runs that are kept: give "
+                "output_dir, or leave it out"
+            )
+        recipe = self.recipe
+        loop = recipe.main_loop(self.data.X_train, model=self.model)
+        if self.saved is not None:
+            loop.restore(*self.saved)
+            recipe.resume_at(self.model, loop.iterations_done)
+        if folder is not None:
+            folder = Path(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(folder)
+        n_steps = self.n_steps
+        if isinstance(recipe, ImageRecipe):
+            n_batches = len(self.data.X_train) // recipe.batch_size
+            n_steps = n_steps or recipe.decay_steps or N_EPOCHS * n_batches
+            loop.extensions.append(FinishAfter(n_steps))
+            every = EXT_EVERY_N if self.ext_every_n is None else self.ext_every_n
+            if folder is not None and every:
+                loop.extensions += self._diagnostics(loop, folder, every)
+        if progress:
+            loop.extensions.append(ProgressBar(recipe, n_steps or recipe.n_steps))
+        if folder is not None:
+            path = folder / checkpoint.FILE_NAME
+            every = self.save_every or recipe.save_every
+            loop.extensions.append(Checkpoint(path, self.description, every))
+        return loop.run()
+
+    @property
+    def description(self) -> dict:
+        """What a checkpoint keeps of how it was made."""
+        meta = {
+            "command": command_line(),
+            "recipe": dataclasses.asdict(self.recipe),
+            "versions": versions(),
+            "data": self.data.description,
+        }
+        return meta if self.start is None else {**meta, "start": self.start}
+
+    def _diagnostics(self, loop, folder, every_n: int) -> list:
+        """The reference's plots, samples and scores, each every so many steps."""
+        viz.use_style()
+        every = {
+            "every_n_steps": every_n * BATCHES_PER_EPOCH,
+            "before_training": bool(self.plot_before_training),
+        }
+        data, train_batch = self.data, loop.data_stream.batch(0)
+        test_batch = data.X_test[:49]
+        return [
+            d.LogLikelihood(data.X_test, data.scale, **every),
+            Timing(every["every_n_steps"]),
+            d.PlotMonitors(self.recipe, folder, **every),
+            d.PlotSamples(test_batch, folder, **every),
+            d.PlotInternalState(train_batch, folder, **every),
+            d.PlotParameters(folder, **every),
+            d.PlotGradients(folder, **every),
+            Printing(self.recipe, **every),
+        ]
+
+
+def train(
+    recipe,
+    output_dir=None,
+    resume: bool = False,
+    save_every: int | None = None,
+    progress: bool = True,
+    *,
+    data=None,
+    n_steps: int | None = None,
+    ext_every_n: int | None = None,
+    plot_before_training: bool | None = None,
+    start=None,
+) -> MainLoop:
+    """Train a recipe from start to end.
+
+    Parameters
+    ----------
+    recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
+    output_dir : path-like, optional
+        The run's own folder, where ``checkpoint.npz`` is kept; left out, nothing is
+        saved.
+    resume : bool
+        Go on from the checkpoint in `output_dir` if there is one.
+    save_every : int, optional
+        Steps between checkpoints; left out, as the recipe has it.
+    progress : bool
+        Whether to show a bar.
+    data : Dataset, optional
+        What `recipe.load_data` gives, so as not to load it again.
+    n_steps : int, optional
+        Of a run on images: how many steps to take in all. Recipes of toys say it.
+    ext_every_n : int, optional
+        Of a run on images: every so many times 500 steps samples are drawn, parameters
+        and monitors plotted, and the log likelihood estimated (25). 0 means never.
+    plot_before_training : bool, optional
+        Of a run on images: whether to do that at step 0 too.
+    start : path-like, optional
+        A run whose parameters a new run starts with, in place of random ones; its
+        model must have the same.
+
+    Returns
+    -------
+    MainLoop
+        With the trained ``model``.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be written, already holds a run and `resume` is False, or
+        holds a run of another recipe; and for options that would not be used.
+    """
+    saved = None
+    if output_dir is not None:
+        path = check_writable(output_dir) / checkpoint.FILE_NAME
+        if path.exists() and not resume:
+            raise ValueError(
+                f"{output_dir} already holds a run: add --resume_file {output_dir} to "
+                "go on with it, or choose another --output-dir"
+            )
+        if path.exists():
+            saved = checkpoint.load(path)
+    elif resume:
+        raise ValueError("resume = True: give the output_dir of the run to go on with")
+    run = Run(
+        recipe,
+        data=data,
+        saved=saved,
+        start=start,
+        n_steps=n_steps,
+        ext_every_n=ext_every_n,
+        plot_before_training=plot_before_training,
+        save_every=save_every,
+    )
+    return run.train(output_dir, progress)
+
+
+def check_writable(path) -> Path:
+    """Prove that a folder can be written to, or can be made where it is not there."""
+    path = Path(path)
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    try:
+        probe = there / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"output folder {path} cannot be written to ({error.strerror}): choose "
+            "another --output-dir"
+        ) from None
+    return path
+
+
+def check_output_dir(path) -> Path:
+    """Return the folder that runs are kept in, or raise ValueError."""
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise ValueError(
+            f"output folder {path} does not exist: make it, or choose another "
+            "--output-dir"
+        )
+    return check_writable(path)
+
+
+def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
+    """Make a new folder for a run, named after its model, data, suffix and time.
+
+    Notes
+    -----
+    Reference: ``create_log_dir`` in ``util.py``.
+    """
+    output_dir = check_output_dir(output_dir)
+    name = model_id + suffix + time.strftime("-%y%m%dT%H%M%S")
+    for number in range(100):  # two runs may start in the same second
+        folder = output_dir / (f"{name}-{number}" if number else name)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ValueError(
+                f"the run's folder {folder} cannot be made ({error.strerror}): choose "
+                "another --suffix or --output-dir"
+            ) from None
+    raise ValueError(f"{output_dir} holds too many runs named {name}")
