@@ -4,10 +4,9 @@ import numpy as np
 
 from dpm import binomial, bound, exact, gaussian, schedule
 from dpm.ledger import agree, equation, holds, value
-from dpm.ledger.training import (
+from dpm.ledger.worlds import (
     BETA,
     CELL,
-    CHAPTER,
     LEFT,
     LOG_ODDS,
     MATCHED,
@@ -26,6 +25,8 @@ from dpm.ledger.training import (
     log_normal,
     ratios,
 )
+
+CHAPTER = "training"
 
 
 @equation(
