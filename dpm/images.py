@@ -13,6 +13,7 @@ import numpy as np
 from dpm.checks import check_count
 from dpm.download import Remote, cache_folder, fetch, local_copy, unpacked
 from dpm.leaves import dead_leaves
+from dpm.own_pictures import load_images
 from dpm.pictures import Pictures
 from dpm.textures import (
     TEXTURES,
@@ -126,6 +127,8 @@ def at_hand(name: str) -> bool:
     """Whether a data set can be read without downloading anything."""
     if name in ("DIGITS", "DEAD_LEAVES"):
         return True
+    if name == "IMAGES":  # only their owner knows where they are
+        return False
     if name == "BARK":
         return bark_at_hand()
     if name == "TEXTURE":
@@ -267,4 +270,5 @@ IMAGE_SETS = {
     "DEAD_LEAVES": load_dead_leaves,
     "BARK": load_bark,
     "TEXTURE": load_texture,
+    "IMAGES": load_images,
 }
