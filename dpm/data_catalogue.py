@@ -17,6 +17,7 @@ from dpm.images import (
     mnist_at_hand,
 )
 from dpm.leaves import load_dead_leaves
+from dpm.own_pictures import load_images
 from dpm.pictures import Pictures
 from dpm.textures import bark_at_hand, load_bark, load_texture, texture_at_hand
 from dpm.toys import heartbeat, swiss_roll
@@ -25,6 +26,11 @@ from dpm.toys import heartbeat, swiss_roll
 def always() -> bool:
     """Of data that are drawn, or that a package brings along."""
     return True
+
+
+def never() -> bool:
+    """Of data of which only their owner knows where they are."""
+    return False
 
 
 class Source(NamedTuple):
@@ -54,6 +60,7 @@ SOURCES = {
     "DEAD_LEAVES": Source(load_dead_leaves),
     "BARK": Source(load_bark, bark_at_hand),
     "TEXTURE": Source(load_texture, texture_at_hand),
+    "IMAGES": Source(load_images, never),
 }
 
 

@@ -71,19 +71,26 @@ def is_picture(path) -> bool:
     return name.lower().endswith(ENDINGS) and not name.startswith(".")
 
 
-def grey_picture(data: bytes, name) -> np.ndarray:
-    """A picture file as grey levels, or ValueError.
+def read_picture(data: bytes, name, grey: bool = True, as_shown: bool = False):
+    """A picture file as 8-bit pixels, or ValueError; of a film the first picture.
 
     Parameters
     ----------
     data : bytes
-        Contents of the file, of any kind that Pillow reads with 8 bits a colour.
+        Contents of the file, of any kind that Pillow reads with 8 bits a colour:
+        palettes, black and white, and the four colours of printers too.
     name : path-like
         For the message.
+    grey : bool
+        Whether to keep brightness alone, and not red, green and blue.
+    as_shown : bool
+        Whether to make of the pixels what a viewer shows: turned as the camera was
+        held (EXIF), and laid on white where they are transparent. If not, they stay
+        as they are stored, and transparency is left out.
 
     Returns
     -------
-    ndarray of uint8, shape (height, width)
+    ndarray of uint8, shape (colours, height, width)
     """
     from PIL import Image
 
@@ -95,12 +102,30 @@ def grey_picture(data: bytes, name) -> np.ndarray:
             with Image.open(io.BytesIO(data)) as picture:
                 if picture.mode[0] in "IF":
                     raise ValueError(f"its pixels are {picture.mode}, not of 8 bits")
-                return np.asarray(picture.convert("L"))
+                shown = _shown(picture) if as_shown else picture
+                pixels = np.asarray(shown.convert("L" if grey else "RGB"))
     except (*DAMAGE, *bomb) as error:
         raise ValueError(
             f"{name} cannot be read as a picture ({error}): it is damaged, cut short "
             "or of another kind; replace it or take it away"
         ) from None
+    return pixels[None] if grey else pixels.transpose(2, 0, 1)
+
+
+def _shown(picture):
+    """A Pillow picture turned as its EXIF says, on white."""
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if not picture.has_transparency_data:
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA"))
+
+
+def grey_picture(data: bytes, name) -> np.ndarray:
+    """Grey levels of a picture file as stored, (height, width), or ValueError."""
+    return read_picture(data, name)[0]
 
 
 def files_in(path) -> Iterator[tuple[str, bytes]]:
@@ -128,7 +153,8 @@ def files_in(path) -> Iterator[tuple[str, bytes]]:
         raise ValueError(f"there is no folder or archive {path}")
     elif not is_archive(path):
         raise ValueError(
-            f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)})"
+            f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)}): give "
+            "the folder around it"
         )
     else:
         yield from _members(path)
@@ -215,20 +241,91 @@ def _check_member(path, name: str, size: int = 0) -> None:
         )
 
 
+def check_held_out(held_out) -> None:
+    """Raise ValueError unless this can be the part of the pictures to hold out."""
+    if not isinstance(held_out, int | float) or not 0 < held_out < 1:
+        raise ValueError(f"held_out = {held_out!r}: it must lie in (0, 1)")
+
+
+def hold_out(pictures: dict, held_out: float, rng) -> tuple[dict, dict]:
+    """Two or more pictures split at random, at least one for either side.
+
+    Parameters
+    ----------
+    pictures : dict
+        Names to anything.
+    held_out : float
+        Part of them for the second.
+    rng : numpy Generator
+    """
+    n = len(pictures)
+    n_out = min(max(1, round(held_out * n)), n - 1)
+    chosen = set(rng.permutation(n)[:n_out].tolist())
+    train, test = {}, {}
+    for number, name in enumerate(pictures):
+        (test if number in chosen else train)[name] = pictures[name]
+    return train, test
+
+
+def with_colours(picture) -> np.ndarray:
+    """A picture (height, width) or (colours, height, width), in the latter form."""
+    return picture.reshape(-1, *picture.shape[-2:])
+
+
+def check_room(name, picture, width: int, others: str = "") -> None:
+    """Raise ValueError where a picture is smaller than a patch.
+
+    `others` are further remedies, for the end of the message.
+    """
+    height, wide = picture.shape[-2:]
+    if min(height, wide) < width:
+        raise ValueError(
+            f"{name} has {height} x {wide} pixels, too few for patches of "
+            f"{width} x {width}: take it away, or choose a smaller width{others}"
+        )
+
+
+def patches(train, test, width, n_train, n_test, held_out, seed, **more) -> Pictures:
+    """Patches of pictures to learn from and of pictures held out, and the settings.
+
+    Parameters
+    ----------
+    train, test : dict
+        Names to pictures, as of `crops`.
+    width, n_train, n_test, held_out, seed
+        As of `dpm.textures.load_bark`.
+    **more
+        Other settings to keep.
+    """
+    return Pictures(
+        crops(train, n_train, width, np.random.default_rng([seed, 1])),
+        crops(test, n_test, width, np.random.default_rng([seed, 2])),
+        settings={
+            **more,
+            "width": width,
+            "n_train": n_train,
+            "n_test": n_test,
+            "held_out": held_out,
+            "seed": seed,
+        },
+        whole=[with_colours(picture) for picture in test.values()],
+    )
+
+
 def crops(pictures: dict, n: int, width: int, rng) -> np.ndarray:
     """Patches at random places of random pictures, all places as probable.
 
     Parameters
     ----------
     pictures : dict
-        Names to ndarrays of uint8, shape (height, width).
+        Names to ndarrays of uint8, shape (height, width) or (colours, height, width).
     n, width : int
         So many patches of width x width pixels.
     rng : numpy Generator
 
     Returns
     -------
-    ndarray of uint8, shape (n, 1, width, width)
+    ndarray of uint8, shape (n, colours, width, width)
 
     Raises
     ------
@@ -238,20 +335,17 @@ def crops(pictures: dict, n: int, width: int, rng) -> np.ndarray:
     check_count(n, "number of patches", 2)
     check_count(width, "width", 1)
     for name, picture in pictures.items():
-        if min(picture.shape) < width:
-            height, wide = picture.shape
-            raise ValueError(
-                f"{name} has {height} x {wide} pixels, too few for patches of "
-                f"{width} x {width}: take it away, or choose a smaller width"
-            )
-    pictures = list(pictures.values())
-    out = np.empty((n, 1, width, width), np.uint8)
-    places = [(p.shape[0] - width + 1, p.shape[1] - width + 1) for p in pictures]
+        check_room(name, picture, width)
+    pictures = [with_colours(picture) for picture in pictures.values()]
+    out = np.empty((n, len(pictures[0]), width, width), np.uint8)
+    places = [(p.shape[1] - width + 1, p.shape[2] - width + 1) for p in pictures]
     weight = np.array([rows * columns for rows, columns in places], float)
     which = rng.choice(len(pictures), size=n, p=weight / weight.sum())
     row, column = (rng.integers(0, np.array(places)[which].T)).astype(int)
     for number, picture in enumerate(pictures):
-        windows = np.lib.stride_tricks.sliding_window_view(picture, (width, width))
+        windows = np.lib.stride_tricks.sliding_window_view(
+            picture, (width, width), axis=(1, 2)
+        )
         (mine,) = np.nonzero(which == number)
-        out[mine, 0] = windows[row[mine], column[mine]]
+        out[mine] = windows[:, row[mine], column[mine]].swapaxes(0, 1)
     return out

@@ -15,7 +15,15 @@ import numpy as np
 
 from dpm.checks import check_choice, check_count
 from dpm.download import local_copy
-from dpm.pictures import ARCHIVES, Pictures, crops, files_in, grey_picture
+from dpm.pictures import (
+    ARCHIVES,
+    Pictures,
+    check_held_out,
+    files_in,
+    grey_picture,
+    hold_out,
+    patches,
+)
 
 BARK_CLASSES = ("T01", "T02", "T03", "T04")
 BARK_PLACES = ("bark", *(f"bark{ending}" for ending in ARCHIVES))
@@ -51,8 +59,7 @@ def load_bark(
     seed : int
         Of which pictures are held out, and where patches are cut.
     """
-    if not 0 < held_out < 1:
-        raise ValueError(f"held_out = {held_out}: it must lie in (0, 1)")
+    check_held_out(held_out)
     check_count(seed, "seed")
     place = Path(path).expanduser() if path is not None else local_copy(*BARK_PLACES)
     if place is None or not place.exists():
@@ -78,28 +85,10 @@ def load_bark(
                 f"{place} holds one picture of {kind} alone, {next(iter(found))}: at "
                 "least two are needed, one to learn and one to hold out"
             )
-        n_out = min(max(1, round(held_out * len(found))), len(found) - 1)
-        chosen = set(rng.permutation(len(found))[:n_out].tolist())
-        for number, name in enumerate(found):
-            (test if number in chosen else train)[name] = found[name]
-    return _patches(train, test, width, n_train, n_test, held_out, seed)
-
-
-def _patches(train, test, width, n_train, n_test, held_out, seed, **more) -> Pictures:
-    """Patches of pictures to learn from and of pictures held out, and the settings."""
-    return Pictures(
-        crops(train, n_train, width, np.random.default_rng([seed, 1])),
-        crops(test, n_test, width, np.random.default_rng([seed, 2])),
-        settings={
-            **more,
-            "width": width,
-            "n_train": n_train,
-            "n_test": n_test,
-            "held_out": held_out,
-            "seed": seed,
-        },
-        whole=[picture[None] for picture in test.values()],
-    )
+        learned, kept = hold_out(found, held_out, rng)
+        train |= learned
+        test |= kept
+    return patches(train, test, width, n_train, n_test, held_out, seed)
 
 
 def bark_class(name: str) -> str | None:
@@ -173,7 +162,7 @@ def load_texture(
     train = {k: picture[:, :-held_out] for k, picture in pictures.items()}
     test = {k: picture[:, -held_out:] for k, picture in pictures.items()}
     names = ",".join(chosen)
-    return _patches(train, test, width, n_train, n_test, held_out, seed, names=names)
+    return patches(train, test, width, n_train, n_test, held_out, seed, names=names)
 
 
 def texture_at_hand() -> bool:

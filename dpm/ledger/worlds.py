@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dpm import binomial, gaussian, schedule
+from dpm import binomial, bound, exact, gaussian, schedule
 from dpm.ledger import value
 
 BETA = np.array([0.2, 0.4, 0.3])
