@@ -11,14 +11,14 @@ import nbformat
 import numpy as np
 import pytest
 
-from dpm import exact, ledger, schedule
+from dpm import ledger, schedule, states
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = ledger.ledger()
 CACHES = (
-    exact.compiled_step_density,
-    exact.compiled_flip_density,
-    exact.compiled_density,
+    states.compiled_step_density,
+    states.compiled_flip_density,
+    states.compiled_density,
 )
 
 PLANTED = {  # function: what stands there, what is put in its place
