@@ -1,12 +1,21 @@
 """Diffusion probabilistic models as they were invented in 2015, in PyTensor.
 
-The rooms, in the order of the argument: ``datasets`` gives data; ``schedule`` and
-``gaussian`` (or ``binomial``) destroy it step by step; ``regression`` learns to undo
-one step; ``model`` joins them and ``bound`` scores the result; ``algorithms`` and
-``train`` move the parameters; ``sampler`` walks back from noise to data.
+Data sets give data; ``schedule`` and ``gaussian`` (or ``binomial``) destroy it step by
+step; networks learn to undo one step; ``model`` joins them and ``bound`` scores the
+result; algorithms and the main loop move the parameters; ``sampler`` walks back from
+noise to data. `load` gives a trained model in one line, `fit` trains one.
 """
 
 from dpm.backend import select_mode
 from dpm.version import __version__ as __version__
 
 select_mode()
+
+
+def __getattr__(name: str):
+    """`load` and `fit`: with them comes everything else, so not before asked for."""
+    if name not in ("load", "fit"):
+        raise AttributeError(f"module 'dpm' has no attribute {name!r}")
+    from dpm import trained
+
+    return getattr(trained, name)
