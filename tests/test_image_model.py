@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import datasets, evaluation, gaussian, sampler
+from dpm import datasets, evaluation, factors, gaussian, sampler
 from dpm.backend import precision
 from dpm.bricks import Orthogonal
 from dpm.model import DiffusionModel
@@ -438,12 +438,12 @@ def test_inpainting_keeps_what_is_known_and_denoising_stays_near():
     model, rng = small(), np.random.default_rng(12)
     X_true = rng.standard_normal((6, 2, 4, 4))
     mask = sampler.generate_inpaint_mask(6, 2, 4)
-    X = sampler.sample(model, 6, rng, mask=mask, X_true=X_true)
+    X = sampler.sample(model, 6, rng, factors.Known(X_true, mask))
     known = mask.reshape(X.shape)
     assert known[..., 2:].all() and not known[..., :2].any()
     np.testing.assert_array_equal(X[known], X_true[known])
     assert (X[~known] != X_true[~known]).all()
-    tight = sampler.sample(model, 6, rng, denoise_sigma=1e-4, X_true=X_true)
+    tight = sampler.sample(model, 6, rng, factors.Denoising(X_true, 1e-4))
     np.testing.assert_allclose(tight, X_true, atol=1e-3)
 
 
