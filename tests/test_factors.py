@@ -130,6 +130,12 @@ def test_what_is_known_stays_known_beside_a_gaussian_in_any_order():
     np.testing.assert_array_equal(ends[0], ends[1])
     np.testing.assert_array_equal(ends[0], ends[2])
     assert (ends[0][:, 0] == 1.5).all()
+    starts = [
+        next(sampler.reverse_trajectory(mixture(), N, 3, factor))[1]
+        for factor in (known * r, r)
+    ]
+    assert (starts[0][:, 0] == 1.5).all()
+    np.testing.assert_array_equal(starts[0][:, 1], starts[1][:, 1])
     alone = sampler.sample(mixture(), N, 3, known)
     assert (ends[0][:, 1] != alone[:, 1]).all()
 
