@@ -127,3 +127,9 @@ def check_bits(X, name: str = "X"):
     if wrong.any():
         raise ValueError(f"{name} holds {X[wrong].flat[0]}: bits are 0 or 1")
     return X
+
+
+def as_rng(rng):
+    """A source of draws: a Generator or RandomState as it is, one made from a seed."""
+    drawing = hasattr(rng, "standard_normal") or hasattr(rng, "random")
+    return rng if drawing else np.random.default_rng(rng)

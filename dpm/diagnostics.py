@@ -7,7 +7,6 @@ Reference: ``extensions.py``; its pictures were PDF, ours are PNG.
 import math
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -15,13 +14,6 @@ from tqdm import tqdm
 
 from dpm import evaluation, sampler, viz
 from dpm.extensions import Extension
-from dpm.files import write_whole
-
-
-def save_figure(fig, path) -> None:
-    """Write a figure as PNG, whole or not at all, and close it."""
-    write_whole(path, lambda file: fig.savefig(file, format="png"))
-    plt.close(fig)
 
 
 class _Plot(Extension):
@@ -37,7 +29,7 @@ class _Plot(Extension):
 
 
 class PlotSamples(_Plot):
-    """Samples of three kinds, as pictures and as ``.npz``.
+    """Samples of three kinds, as pictures and as ``.npz``, at times of the walk.
 
     From the model; from the posterior of test images given their right halves
     (inpainting); and from the posterior given the images plus noise of unit variance
@@ -48,6 +40,10 @@ class PlotSamples(_Plot):
     X : ndarray, shape (n, n_dim)
         Test images; as many samples are drawn.
     path : path-like
+
+    Notes
+    -----
+    Reference: ``PlotSamples`` in ``extensions.py``, and its names of files.
     """
 
     def __init__(self, X, path, every_n_steps, before_training=False, seed=12345):
@@ -58,17 +54,20 @@ class PlotSamples(_Plot):
         model, n = main_loop.model, len(self.X)
         if self.get_mu_sigma is None:
             self.get_mu_sigma = sampler.compile_get_mu_sigma(model, n)
-        mask = sampler.generate_inpaint_mask(n, model.n_colors, model.spatial_width)
-        for name, options in {
-            "samples": {},
-            "samples-inpaint": {"mask": mask, "X_true": self.X},
-            "samples-denoise": {"denoise_sigma": 1.0, "X_true": self.X},
-        }.items():
-            rng = np.random.default_rng(self.seed)
-            X = sampler.sample(model, n, rng, get_mu_sigma=self.get_mu_sigma, **options)
-            arrays_to = self.file(main_loop, name, ".npz")
-            write_whole(arrays_to, lambda file, X=X: np.savez_compressed(file, X=X))
-            save_figure(viz.plot_images(X), self.file(main_loop, name))
+        for options in (
+            {},
+            {"inpaint": True, "X_true": self.X},
+            {"denoise_sigma": 1.0, "X_true": self.X},
+        ):
+            sampler.generate_samples(
+                model,
+                self.get_mu_sigma,
+                n_samples=n,
+                base_fname_part1=str(self.path / "samples-"),
+                base_fname_part2=f"_batch{main_loop.iterations_done:06d}",
+                seed=self.seed,
+                **options,
+            )
 
 
 class PlotParameters(_Plot):
@@ -77,7 +76,7 @@ class PlotParameters(_Plot):
     def do(self, main_loop):
         for path, variable in main_loop.model.parameters.items():
             fig = viz.plot_parameter(variable.get_value(), short_name(path))
-            save_figure(fig, self.file(main_loop, f"params-{short_name(path)}"))
+            viz.save_figure(fig, self.file(main_loop, f"params-{short_name(path)}"))
 
 
 class PlotGradients(_Plot):
@@ -96,7 +95,7 @@ class PlotGradients(_Plot):
         values = self.grad_f(*data)
         for path, value in zip(algorithm.gradients, values, strict=True):
             fig = viz.plot_parameter(np.asarray(value), f"grad {short_name(path)}")
-            save_figure(fig, self.file(main_loop, f"grads-{short_name(path)}"))
+            viz.save_figure(fig, self.file(main_loop, f"grads-{short_name(path)}"))
 
 
 class PlotInternalState(_Plot):
@@ -143,7 +142,7 @@ class PlotInternalState(_Plot):
             fig.suptitle(
                 f"{name}, t = {t[0, 0]}: {value.min():.3g} to {value.max():.3g}"
             )
-            save_figure(fig, self.file(main_loop, f"state-{name}"))
+            viz.save_figure(fig, self.file(main_loop, f"state-{name}"))
 
 
 class PlotMonitors(_Plot):
@@ -172,7 +171,7 @@ class PlotMonitors(_Plot):
         costs = recipe.cost_in_bits(np.array(main_loop.costs))
         label = f"{recipe.cost_name} ({recipe.cost_unit}), training batches"
         fig = viz.plot_monitors(costs, main_loop.records, label)
-        save_figure(fig, self.file(main_loop, "monitors"))
+        viz.save_figure(fig, self.file(main_loop, "monitors"))
 
 
 class LogLikelihood(Extension):

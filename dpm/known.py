@@ -13,7 +13,7 @@ from dpm import binomial, exact, gaussian
 from dpm.backend import precision
 from dpm.binomial_diffusion import BinomialDiffusion
 from dpm.bricks import Brick
-from dpm.checks import check_bits, check_broadcast, check_positive, check_rate
+from dpm.checks import as_rng, check_bits, check_broadcast, check_positive, check_rate
 from dpm.schedule import FixedSchedule, beta_cumulative
 
 
@@ -95,8 +95,9 @@ class KnownMixture:
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
         return gaussian.forward_kernel(X, self.beta_arr[0])
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, n: int, rng) -> np.ndarray:
         """Data, shape (n, n_dim)."""
+        rng = as_rng(rng)
         which = rng.choice(len(self.weights), size=n, p=self.weights)
         return self.means[which] + self.sigma * rng.standard_normal(
             (n, *self.sample_shape)
@@ -114,7 +115,8 @@ class KnownMixture:
         Returns
         -------
         callable
-            For the `log_r` of `dpm.sampler`: the logarithm of E[r(x^0) | x^t].
+            For `dpm.factors.Smooth`: the logarithm of E[r(x^0) | x^t]. That is
+            `dpm.factors.Expected`.
         """
         y, sigma_r = np.broadcast_arrays(y, np.asarray(sigma_r, dtype=float))
         y, sigma_r = (np.broadcast_to(v, self.sample_shape) for v in (y, sigma_r))
@@ -258,8 +260,9 @@ class KnownStrings(BinomialDiffusion):
             rate = rate + share[..., i : i + 1] * pt.sigmoid(log_odds)
         return binomial.log_odds(rate)
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, n: int, rng) -> np.ndarray:
         """Data, shape (n, n_dim)."""
+        rng = as_rng(rng)
         return self.strings[rng.choice(len(self.weights), size=n, p=self.weights)]
 
     def _log_r(self, rate) -> np.ndarray:
@@ -283,7 +286,8 @@ class KnownStrings(BinomialDiffusion):
         Returns
         -------
         callable
-            For the `log_r` of `dpm.sampler`: the logarithm of E[r(x^0) | x^t].
+            For `dpm.factors.Smooth`: the logarithm of E[r(x^0) | x^t]. That is
+            `dpm.factors.Expected`.
         """
         log_r = self._log_r(rate)
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from dpm.backend import precision
 from dpm.bound import Estimate, log_likelihood_estimate, log_weight
 from dpm.checks import check_count, check_data
-from dpm.sampler import _as_tuple
+from dpm.factors import as_tuple
 
 BATCH = 100  # trajectories walked at once
 
@@ -40,10 +40,10 @@ def compile_step(model, n: int):
     noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
     t = pt.lscalar("t")
     with precision(model.dtype):
-        forth = _as_tuple(kernels.forward_kernel(X, model.beta_arr[t], *rho))
+        forth = as_tuple(kernels.forward_kernel(X, model.beta_arr[t], *rho))
         after = kernels.sample(*forth, noise).astype(model.dtype)
-        learned = _as_tuple(model.reverse_step(after, pt.maximum(t, 1)))
-        fixed = _as_tuple(model.first_step(after))
+        learned = as_tuple(model.reverse_step(after, pt.maximum(t, 1)))
+        fixed = as_tuple(model.first_step(after))
         back = [pt.switch(pt.eq(t, 0), *p) for p in zip(fixed, learned, strict=True)]
         log_probs = (
             kernels.log_prob(X, *back),

@@ -1,11 +1,17 @@
-"""Pictures: functions that take arrays and return figures. Nothing here computes."""
+"""Pictures: functions that take arrays and return figures. Nothing here computes.
+
+Two functions write files: `save_figure` any figure, `save_images` images.
+"""
 
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation
 from matplotlib.colors import ListedColormap
+
+from dpm.files import write_whole
 
 DATA, NOISE, MODEL = "#1f5fa8", "#7a7a7a", "#c2571a"  # readable without colour vision
 
@@ -171,6 +177,30 @@ def plot_images(X, n_columns=None, limits=None, width: float = 6.0):
     ax.imshow(canvas if colors == 3 else canvas[..., 0], cmap="gray", vmin=0, vmax=1)
     ax.axis("off")
     return fig
+
+
+def save_figure(fig, path) -> None:
+    """Write a figure as PNG, whole or not at all, and close it."""
+    write_whole(path, lambda file: fig.savefig(file, format="png"))
+    plt.close(fig)
+
+
+def save_images(X, fname) -> None:
+    """Write images as a picture, ``fname.png``, and as an array, ``fname.npz``.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, colours, height, width)
+    fname : path-like
+
+    Notes
+    -----
+    Reference: ``plot_images`` in ``viz.py``, whose pictures were PDF.
+    """
+    path = Path(fname)
+    arrays = path.with_name(f"{path.name}.npz")
+    write_whole(arrays, lambda file: np.savez_compressed(file, X=X))
+    save_figure(plot_images(X), path.with_name(f"{path.name}.png"))
 
 
 def plot_parameter(theta, title: str):

@@ -226,6 +226,31 @@ PLANTED = {  # function: what stands there, what is put in its place
         ("np.log(2.0)", "np.log10(2.0)"),
         ("np.log(2.0)", "-np.log(2.0)"),
     ],
+    "factors.Exact.apply": [
+        ("product(*step, *self.values)", "product(*self.values, *self.values)"),
+        ("as_tuple(self.model.kernels.product(*step, *self.values))", "step"),
+        ("product(*step, *self.values)", "product(*step, *step)"),
+    ],
+    "factors.Exact.raised": [
+        ("*self.values, exponent", "*self.values, exponent**2"),
+        ("*self.values, exponent", "*self.values, 1.0"),
+        ("exponent == 0", "exponent >= 0"),
+    ],
+    "factors.Fading.start": [
+        ("raised(0.0)", "raised(1.0)"),
+        ("raised(0.0)", "raised(0.5)"),
+        (".raised(0.0)", ""),
+    ],
+    "factors.Fading.apply": [
+        ("1.0 - t /", "t /"),
+        ("1.0 - t /", "1.0 - (t + 1) /"),
+        (".raised(exponent)", ""),
+    ],
+    "factors.Smooth.slope": [
+        ("value.sum()", "-value.sum()"),
+        ("value.sum()", "value.mean()"),
+        ("return slope", "return 2 * slope"),
+    ],
     "model.DiffusionModel.temporal_readout": [
         ("(n, w, w, self.n_colors, 2, self.n_temporal_basis)",
          "(n, w, w, self.n_colors, self.n_temporal_basis, 2)"),

@@ -20,6 +20,7 @@ from dpm import (
     datasets,
     evaluation,
     exact,
+    factors,
     runs,
     sampler,
     schedule,
@@ -277,8 +278,8 @@ def test_sampling_times_r_finds_the_posterior():
     """With the exact r for all times, and the known strings' reverse steps."""
     model = KnownStrings(schedule.binomial(60), datasets.heartbeat(6, 3).X_train, 1 / 3)
     rate, n = np.array([0.8, 0.5, 0.4, 0.5, 0.5, 0.5]), 4000
-    log_r = model.log_expected(rate)
-    X = sampler.sample(model, n, np.random.default_rng(0), log_r=log_r, progress=False)
+    expected = factors.Expected(model, rate)
+    X = sampler.sample(model, n, np.random.default_rng(0), expected, progress=False)
     found = [(X == string).all(axis=1).sum() for string in model.strings]
     assert sum(found) > 0.85 * n
     share = np.array(found) / sum(found)

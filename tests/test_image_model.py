@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import datasets, evaluation, gaussian, sampler
+from dpm import datasets, evaluation, factors, gaussian, sampler
 from dpm.backend import precision
 from dpm.bricks import Orthogonal
 from dpm.model import DiffusionModel
@@ -438,13 +438,96 @@ def test_inpainting_keeps_what_is_known_and_denoising_stays_near():
     model, rng = small(), np.random.default_rng(12)
     X_true = rng.standard_normal((6, 2, 4, 4))
     mask = sampler.generate_inpaint_mask(6, 2, 4)
-    X = sampler.sample(model, 6, rng, mask=mask, X_true=X_true)
+    X = sampler.sample(model, 6, rng, factors.Known(X_true, mask))
     known = mask.reshape(X.shape)
     assert known[..., 2:].all() and not known[..., :2].any()
     np.testing.assert_array_equal(X[known], X_true[known])
     assert (X[~known] != X_true[~known]).all()
-    tight = sampler.sample(model, 6, rng, denoise_sigma=1e-4, X_true=X_true)
+    tight = sampler.sample(model, 6, rng, factors.Denoising(X_true, 1e-4))
     np.testing.assert_allclose(tight, X_true, atol=1e-3)
+
+
+WALKS_OF_2015 = {
+    "": {},
+    "_denoise0.5": {"denoise_sigma": 0.5},
+    "_inpaint": {"inpaint": True},
+    "_denoise0.5_inpaint": {"denoise_sigma": 0.5, "inpaint": True},
+}
+
+
+@pytest.mark.parametrize("middle", list(WALKS_OF_2015))
+def test_generate_samples_takes_the_steps_of_2015(middle, tmp_path):
+    """Its files, beside a loop over `diffusion_step` from a start made by hand."""
+    model, n, options = small(), 3, WALKS_OF_2015[middle]
+    get_mu_sigma = sampler.compile_get_mu_sigma(model, n)
+    X_true = images(n, model, np.random.default_rng(1)).astype(model.dtype)
+    end = sampler.generate_samples(
+        model,
+        get_mu_sigma,
+        n_samples=n,
+        X_true=X_true.reshape(n, -1),
+        base_fname_part1=tmp_path / "s",
+        base_fname_part2="_end",
+        num_intermediate_plots=1,
+        seed=5,
+        **options,
+    )
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal(X_true.shape).astype(model.dtype)
+    sigma, mask = options.get("denoise_sigma"), None
+    if sigma is not None:
+        X = X_true + sigma * X
+    if "inpaint" in options:
+        mask = sampler.generate_inpaint_mask(n, 2, 4)
+        X = np.where(mask.reshape(X.shape), X_true, X)
+    XT, states = X, {"true": X_true, "t0006": X}
+    for t in range(5, 0, -1):
+        X = sampler.diffusion_step(X, t, get_mu_sigma, sigma, mask, XT, rng)
+        states[f"t{t:04d}"] = X
+    states["t0000"] = X
+    kept = "true", "t0006", "t0004", "t0002", "t0000"  # every second of six steps
+    names = {f"s{middle}_{name}_end" for name in kept}
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {name + ending for name in names for ending in (".png", ".npz")}
+    for name in kept:
+        path = tmp_path / f"s{middle}_{name}_end"
+        with np.load(f"{path}.npz", allow_pickle=False) as file:
+            np.testing.assert_allclose(file["X"], states[name], rtol=1e-5, atol=1e-6)
+        picture = (tmp_path / f"{path.name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+    np.testing.assert_allclose(end, X, rtol=1e-5, atol=1e-6)
+
+
+def test_generate_samples_draws_the_same_each_time_and_writes_no_truth(tmp_path):
+    model = small()
+    get_mu_sigma = sampler.compile_get_mu_sigma(model, 2)
+    first, second = (
+        sampler.generate_samples(
+            model, get_mu_sigma, 2, base_fname_part1=f"{tmp_path}/{name}"
+        )
+        for name in "ab"
+    )
+    np.testing.assert_array_equal(first, second)
+    times = [f"a_t{t:04d}.png" for t in range(7)]
+    assert sorted(path.name for path in tmp_path.glob("a*.png")) == times
+
+
+@pytest.mark.parametrize(
+    "options, match",
+    [
+        ({"inpaint": True}, "give X_true: what to inpaint"),
+        ({"denoise_sigma": 1.0}, "give X_true: what to denoise"),
+        ({"inpaint": True, "X_true": np.zeros((1, 2, 4, 4))}, "X_true has shape"),
+        ({"denoise_sigma": 0.0, "X_true": np.zeros((2, 2, 4, 4))}, "sigma = 0.0"),
+        ({"num_intermediate_plots": -2}, "num_intermediate_plots = -2"),
+    ],
+)
+def test_generate_samples_writes_nothing_when_it_refuses(options, match, tmp_path):
+    with pytest.raises(ValueError, match=match):
+        sampler.generate_samples(
+            small(), None, 2, base_fname_part1=f"{tmp_path}/s", **options
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_choices_of_both_variants_are_known():

@@ -92,10 +92,14 @@ def test_every_extension_left_its_files(finished):
     assert "test K - L_null" in out and "test standard error" in out
     assert "Z-score rescale" in out and "learning rate 0.001" in out
     names = {path.name for path in folder.iterdir()}
-    for kind in ("samples", "samples-inpaint", "samples-denoise"):
-        assert f"{kind}_batch000000.png" in names
-        with np.load(folder / f"{kind}_batch000000.npz", allow_pickle=False) as file:
-            assert file["X"].shape == (20, 1, 8, 8) and np.isfinite(file["X"]).all()
+    times = [f"_t{t:04d}" for t in range(7)]
+    for kind in ("", "_inpaint", "_denoise1"):
+        for state in [*times, "_true"] if kind else times:
+            name = f"samples-{kind}{state}_batch000000"
+            assert f"{name}.png" in names
+            with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+                assert file["X"].shape == (20, 1, 8, 8) and np.isfinite(file["X"]).all()
+    assert len([n for n in names if n.startswith("samples")]) == 2 * (3 * 7 + 2)
     assert "monitors_batch000000.png" in names
     for kind in ("params", "grads"):
         pictures = [n for n in names if n.startswith(kind)]

@@ -15,7 +15,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import algorithms, sampler
+from dpm import algorithms, factors, sampler
 from dpm.model import DiffusionModel
 
 TOLERANCE = 1e-6
@@ -122,13 +122,13 @@ def sampler_values(values, model):
             start, self.first = self.first, None
             return self.rng.standard_normal(size) if start is None else start
 
-    for kind, options in {
-        "sample": {},
-        "denoise": {"denoise_sigma": 1.0, "X_true": X_true},
-        "inpaint": {"mask": mask, "X_true": X_true},
+    for kind, factor in {
+        "sample": None,
+        "denoise": factors.Denoising(X_true, 1.0),
+        "inpaint": factors.Known(X_true, mask),
     }.items():
         walk = sampler.reverse_trajectory(
-            model, n, FirstXT(), get_mu_sigma=get_mu_sigma, **options
+            model, n, FirstXT(), factor, get_mu_sigma=get_mu_sigma
         )
         found[f"sampler_{kind}_start"] = next(walk)[1]
         for key in values:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm import binomial, exact, gaussian, sampler
+from dpm import binomial, exact, factors, gaussian, sampler
 from dpm.ledger import agree, equation, holds, value
 
 CHAPTER = "perturbed"
@@ -152,6 +152,7 @@ def two_energies():
     r"E_r(\mathbf y) \approx E_r(\mu) + (\mathbf y - \mu)^T \mathbf g",
     CHAPTER,
     "sampler.compile_get_mu_sigma",
+    "factors.Smooth.slope",
     "gaussian.perturb",
 )
 def first_order_expansion():
@@ -159,7 +160,8 @@ def first_order_expansion():
     is half the Hessian's quadratic form, and a remainder of third order."""
     sigma, x = 0.3, np.array([[0.6, -1.0]])
     model = still_model(lambda X: X / 2, sigma)
-    moved, _ = sampler.compile_get_mu_sigma(model, 1, lambda X, t: log_r(X))(x, 2)
+    smooth = factors.Smooth(lambda X, t: log_r(X))
+    moved, _ = sampler.compile_get_mu_sigma(model, 1, smooth)(x, 2)
     mu = x / 2
     g = -(moved - mu)[0] / sigma**2
     _, hessian = log_r_derivatives(mu[0])
@@ -261,6 +263,7 @@ def perturbed_gaussian():
     "binomial.perturb",
     "binomial.product",
     "sampler.compile_get_mu_sigma",
+    "factors.Smooth.slope",
 )
 def perturbed_step():
     """For a smooth r the step errs in mean and variance as the second order predicts;
@@ -284,9 +287,8 @@ def sampler_takes_this_step():
     """The compiled reverse step with r against f_mu + f_Sigma times the slope."""
     x, sigma = np.array([[0.6, -1.0], [0.1, 0.7]]), 0.3
     model = still_model(lambda X: X / 2, sigma)
-    moved, deviation = sampler.compile_get_mu_sigma(model, 2, lambda X, t: log_r(X))(
-        x, 3
-    )
+    smooth = factors.Smooth(lambda X, t: log_r(X))
+    moved, deviation = sampler.compile_get_mu_sigma(model, 2, smooth)(x, 3)
     slopes = np.array([log_r_derivatives(row / 2)[0] for row in x])
     agree(moved, x / 2 + sigma**2 * slopes)
     agree(deviation, sigma)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dpm import binomial, exact, gaussian, sampler
+from dpm import binomial, exact, factors, gaussian, sampler
 from dpm.ledger import agree, equation, holds, value
 
 CHAPTER = "multiplying"
@@ -185,6 +185,10 @@ def modified_step():
     r"r(\mathbf x^{(t)}) = r(\mathbf x^{(0)})",
     CHAPTER,
     "sampler.reverse_trajectory",
+    "factors.Exact.apply",
+    "factors.Exact.raised",
+    "factors.Fading.start",
+    "factors.Fading.apply",
     "gaussian.product",
     "gaussian.power",
     "gaussian.sample",
@@ -198,8 +202,10 @@ def constant_and_fading_factor():
     T = len(BETA)
     for fading in (False, True):
         model, half, y, s = still_model(T, gaussian, (0.0, 1.0)), 0.5, 0.4, 0.8
+        factor = factors.Gaussian(y, s)
+        factor = factors.Fading(factor) if fading else factor
         walk = sampler.reverse_trajectory(
-            model, 1, FixedNoise(half), r=(y, s), fading=fading, get_mu_sigma=half_step
+            model, 1, FixedNoise(half), factor, get_mu_sigma=half_step
         )
         path = [float(X[0, 0]) for _, X in walk]
         strength = [1 - t / T if fading else 1.0 for t in range(T + 1)]
@@ -222,7 +228,7 @@ def constant_and_fading_factor():
         bits = still_model(T, binomial, (0.3,))
         for u, bit in ((0.62, 1), (0.64, 0)):  # 0.3 against 4 to 1 makes 12/19 = 0.632
             walk = sampler.reverse_trajectory(
-                bits, 1, FixedNoise(u), r=(0.8,), get_mu_sigma=half_step
+                bits, 1, FixedNoise(u), factors.Bits(0.8), get_mu_sigma=half_step
             )
             agree(next(walk)[1], bit)
 
