@@ -15,10 +15,10 @@ from dpm import checkpoint, datasets
 from dpm.arguments import parse_model_args
 from dpm.bound import to_bits
 from dpm.checks import check_count
-from dpm.evaluation import mean_and_error, some_rows
 from dpm.image_recipes import named
 from dpm.images import IMAGE_SETS
 from dpm.mcgsm import PictureModel
+from dpm.report import mean_and_error, some_rows
 from dpm.train import command_line, versions
 
 

@@ -6,7 +6,6 @@ Section 3.1.2, `ImageRecipe` what the reference's ``train.py`` sets up.
 """
 
 import dataclasses
-import inspect
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +24,7 @@ from dpm.checks import (
 from dpm.extensions import FinishAfter, SharedVariableModifier, decay_learning_rate
 from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.images import IMAGE_SETS
-from dpm.model import DiffusionModel
+from dpm.model import DiffusionModel, model_arguments
 from dpm.regression import RBFNetwork
 
 INITIALIZE, SHUFFLE, NOISE, TIME, UNIFORM, DROPOUT = range(6)  # what draws are for
@@ -152,7 +151,8 @@ class SwissRollRecipe(BaseRecipe):
         noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
         t = pt.tensor("t", shape=(n_t,), dtype="int64") if n_t else None
         inputs = [X, noise, t] if n_t else [X, noise]
-        return model.cost(X, noise, t), inputs
+        each = None if t is None else t[:, None]  # for the whole batch
+        return -model.get_bound(X, noise, each).mean(), inputs
 
     def draws(self, step: int, inputs) -> list:
         """The noise of one step and, where not all are visited, its time indices."""
@@ -246,9 +246,8 @@ class ImageRecipe(BaseRecipe):
             raise ValueError(
                 f"dropout_rate = {self.dropout_rate}: it must lie in [0, 1)"
             )
-        known = inspect.signature(DiffusionModel).parameters
         for name in self.model_args:
-            check_choice(name, known, "model argument")
+            check_choice(name, model_arguments(), "model argument")
         datasets.check_settings(self.dataset, self.data_args)
         for name, value in self.data_args.items():
             if not isinstance(value, str | int | float | None):
@@ -286,8 +285,9 @@ class ImageRecipe(BaseRecipe):
         n = self.batch_size
         X = pt.tensor("features", shape=(n, model.n_dim), dtype=model.dtype)
         exact = model.sum_over_t == "exact"
-        n_images = n * (model.trajectory_length - 1) if exact else n
-        shape = (n_images, *model.sample_shape)
+        shape = (n, *model.sample_shape)
+        if exact:
+            shape = (model.trajectory_length - 1, *shape)
         inputs, draws = [], []
         for _ in range(1 if exact else model.n_t_per_minibatch):
             noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
