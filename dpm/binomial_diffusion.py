@@ -57,8 +57,8 @@ class BinomialDiffusion(VectorDiffusion):
         X_noisy, log_odds_posterior : symbolic, shape (n_t, batch, n_dim)
             Bits of x^(t), and the log odds of q(x^(t-1) | x^t, x^0).
         """
-        total = self._at(self.beta_cumulative, t)
-        before = self._one_before(self.beta_cumulative, t)
+        total = self.at(self.beta_cumulative, t)
+        before = self.one_before(self.beta_cumulative, t)
         rate = binomial.marginal(X_noiseless, total, self.rho)
         X_noisy = binomial.sample(rate, noise).astype(self.dtype)
         return X_noisy, binomial.posterior_log_odds(
@@ -103,8 +103,8 @@ class BinomialDiffusion(VectorDiffusion):
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
         return binomial.forward_kernel(X, self.beta_arr[0], self.rho)
 
-    def get_KL(self, X_noiseless, noise, t=None):
-        """The divergences inside Eq. 14, in nats per sample, shape (n_t, batch)."""
+    def divergences(self, X_noiseless, noise, t=None):
+        """From the posterior to the reverse kernel, nats per sample, (n_t, batch)."""
         X_noisy, log_odds_q = self.generate_forward_diffusion_sample(
             X_noiseless, noise, t
         )
@@ -116,3 +116,7 @@ class BinomialDiffusion(VectorDiffusion):
         return bound.binomial_entropies(
             X_noiseless, self.beta_arr, self.beta_cumulative, self.rho
         )
+
+    def null_log_likelihood(self, X):
+        """L_null of each row of X, in nats: its log likelihood under pi alone."""
+        return bound.binomial_null_log_likelihood(X, self.rho)

@@ -12,7 +12,7 @@ import pytensor
 import pytensor.tensor as pt
 from tqdm import tqdm
 
-from dpm import evaluation, sampler, viz
+from dpm import estimates, report, sampler, viz
 from dpm.extensions import Extension
 
 
@@ -201,14 +201,11 @@ class LogLikelihood(Extension):
     def do(self, main_loop):
         model = main_loop.model
         if self.compute is None:
-            batch = min(evaluation.IMAGE_BATCH, len(self.X_test))
-            self.compute = evaluation.compile_estimate(model, batch)
-        K, _, _ = evaluation.estimate_bound(
+            self.compute = estimates.compile_estimate(model, len(self.X_test))
+        K, _, _ = estimates.estimate_bound(
             model, self.X_test, self.n_draws, compute=self.compute
         )
-        gap, error = evaluation.mean_and_error(
-            evaluation.bits_per_pixel_above_null(model, K)
-        )
+        gap, error = report.mean_and_error(report.bits_per_pixel_above_null(model, K))
         main_loop.record("test K - L_null", gap)
         main_loop.record("test standard error", error)
         tqdm.write(

@@ -15,9 +15,9 @@ from dpm.bound import to_bits
 from dpm.checks import check_count
 from dpm.commands import OneLineParser, command_line, parse_model_args, versions
 from dpm.data_catalogue import image_sets
-from dpm.evaluation import mean_and_error, some_rows
 from dpm.mcgsm import PictureModel
 from dpm.recipes_catalogue import named
+from dpm.report import mean_and_error, some_rows
 
 
 def pictures(dataset, X, seed) -> np.ndarray:

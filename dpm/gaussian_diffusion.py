@@ -51,13 +51,13 @@ class GaussianDiffusion(VectorDiffusion):
         sigma_posterior : symbolic, shape (n_t, 1, 1)
             Mean and standard deviation of q(x^(t-1) | x^t, x^0).
         """
-        total = self._at(self.beta_cumulative, t)
+        total = self.at(self.beta_cumulative, t)
         X_noisy = gaussian.sample(*gaussian.marginal(X_noiseless, total), noise)
-        return X_noisy, *self._posterior(X_noiseless, X_noisy, t)
+        return X_noisy, *self.get_posterior(X_noiseless, X_noisy, t)
 
-    def _posterior(self, x0, x_t, t):
+    def get_posterior(self, x0, x_t, t):
         """`gaussian.posterior` with the rates of t."""
-        before = self._one_before(self.beta_cumulative, t)
+        before = self.one_before(self.beta_cumulative, t)
         return gaussian.posterior(x0, x_t, self.get_beta_forward(t), before)
 
     def get_mu_sigma(self, X_noisy, t=None):
@@ -78,11 +78,12 @@ class GaussianDiffusion(VectorDiffusion):
         -------
         mu, sigma : symbolic, both (n_t, batch, n_dim)
         """
-        return self._perturb_forward(
+        return self.perturb_forward(
             X_noisy, self.get_beta_forward(t), *self.mlp.apply(X_noisy, t)
         )
 
-    def _perturb_forward(self, X_noisy, beta, mu_coeff, beta_coeff):
+    def perturb_forward(self, X_noisy, beta, mu_coeff, beta_coeff):
+        """Mean and deviation as perturbations of the forward kernel."""
         logit_beta = pt.log(beta) - pt.log1p(-beta)
         mean, scale = gaussian.forward_kernel(X_noisy, beta)
         mu = gaussian.sample(mean, scale, mu_coeff)
@@ -100,18 +101,22 @@ class GaussianDiffusion(VectorDiffusion):
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
         return gaussian.forward_kernel(X, self.beta_arr[0])
 
-    def get_KL(self, X_noiseless, noise, t=None):
-        """The divergences inside Eq. 14, in nats per sample, shape (n_t, batch)."""
+    def divergences(self, X_noiseless, noise, t=None):
+        """From the posterior to the reverse kernel, nats per sample, (n_t, batch)."""
         X_noisy, mu_q, sigma_q = self.generate_forward_diffusion_sample(
             X_noiseless, noise, t
         )
-        mu_p, sigma_p = self.get_mu_sigma(X_noisy, t)
-        return gaussian.kl(mu_q, sigma_q, mu_p, sigma_p).sum(axis=-1)
+        return self.kernel_divergence(*self.get_mu_sigma(X_noisy, t), mu_q, sigma_q)
+
+    def kernel_divergence(self, mu, sigma, mu_posterior, sigma_posterior):
+        """From one Gaussian to another, summed over the dimensions of a sample."""
+        KL = gaussian.kl(mu_posterior, sigma_posterior, mu, sigma)
+        return KL.sum(axis=tuple(range(-len(self.sample_shape), 0)))
 
     def entropies(self, X_noiseless=None):
         """The entropies in Eq. 14; those of Gaussian steps do not depend on data."""
         return bound.gaussian_entropies(self.beta_arr, self.beta_cumulative, self.n_dim)
 
-    def _bound(self, KL, n_terms=None):
-        """`bound.lower_bound` with this model's entropies."""
-        return bound.lower_bound(KL, self.entropies(), n_terms)
+    def null_log_likelihood(self, X) -> np.ndarray:
+        """L_null of each sample of X, in nats, as of data of unit variance."""
+        return np.full(len(X), bound.null_log_likelihood(self.n_dim))

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dpm.checks import check_count, check_data
-from dpm.evaluation import mean_and_error, some_rows
+from dpm.report import mean_and_error, some_rows
 from dpm.sampler import compile_get_mu_sigma, sample
 
 GRID = np.geomspace(0.1, 1.0, 31)  # widths tried, in units of the range of a pixel

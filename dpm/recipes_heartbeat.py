@@ -145,7 +145,8 @@ class HeartbeatRecipe(BaseRecipe):
         shape = (n_t, n * self.n_draws, model.n_dim)
         noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
         t = pt.tensor("t", shape=(n_t,), dtype="int64")
-        return model.cost(pt.tile(X, (self.n_draws, 1)), noise, t), [X, noise, t]
+        K = model.get_bound(pt.tile(X, (self.n_draws, 1)), noise, t[:, None])
+        return -K.mean(), [X, noise, t]
 
     def tables(self, model) -> list:
         """Paths of the parameters of which a step uses a few rows: the readouts."""

@@ -1,7 +1,6 @@
 """The recipe of sets of images: what the reference's ``train.py`` sets up, and more."""
 
 import dataclasses
-import inspect
 from dataclasses import dataclass, field
 
 import pytensor.tensor as pt
@@ -14,7 +13,7 @@ from dpm.checks import check_choice, check_count, check_positive
 from dpm.dataset import Dataset
 from dpm.diagnostics import decay_learning_rate
 from dpm.extensions import SharedVariableModifier
-from dpm.model import DiffusionModel
+from dpm.model import DiffusionModel, model_arguments
 from dpm.recipes_base import (
     DROPOUT,
     NOISE,
@@ -83,9 +82,8 @@ class ImageRecipe(BaseRecipe):
             raise ValueError(
                 f"dropout_rate = {self.dropout_rate}: it must lie in [0, 1)"
             )
-        known = inspect.signature(DiffusionModel).parameters
         for name in self.model_args:
-            check_choice(name, known, "model argument")
+            check_choice(name, model_arguments(), "model argument")
         data_catalogue.check_settings(self.dataset, self.data_args)
         for name, value in self.data_args.items():
             if not isinstance(value, str | int | float | None):
@@ -123,8 +121,9 @@ class ImageRecipe(BaseRecipe):
         n = self.batch_size
         X = pt.tensor("features", shape=(n, model.n_dim), dtype=model.dtype)
         exact = model.sum_over_t == "exact"
-        n_images = n * (model.trajectory_length - 1) if exact else n
-        shape = (n_images, *model.sample_shape)
+        shape = (n, *model.sample_shape)
+        if exact:
+            shape = (model.trajectory_length - 1, *shape)
         inputs, draws = [], []
         for _ in range(1 if exact else model.n_t_per_minibatch):
             noise = pt.tensor("noise", shape=shape, dtype=model.dtype)

@@ -137,9 +137,7 @@ def identity(x):
     return x
 
 
-PIXEL_GAIN = 0.5  # of `dense_start`: small enough for tanh to be nearly linear
-CENTRE_GAIN = {"leaky_relu": 2**0.5, "softplus": 2.0, "tanh": 1.0}  # what they lose
-NONLINEARITIES = {"leaky_relu": LeakyRelu, "softplus": pt.softplus, "tanh": pt.tanh}
+PIXEL_GAIN = 0.5  # of `start_with_pixels`: small enough for tanh to be nearly linear
 
 
 class CentredFilters:
@@ -186,8 +184,8 @@ class MultiScaleConvolution(Brick):
         False: a nonlinearity inside each scale, and the mean over the scales, as in
         the reference. True: one nonlinearity on their sum, as in the paper.
     tied_biases : bool
-    centre_gain : float
-        0, or that of the `CentredFilters` at the finest scale to start with.
+    start : callable
+        Gives the initialiser of the finest scale's filters, for a standard deviation.
     name : str
         Beginning of the names of the scales.
 
@@ -206,7 +204,7 @@ class MultiScaleConvolution(Brick):
         nonlinearity=LeakyRelu,
         nonlinearity_after_sum: bool = False,
         tied_biases: bool = False,
-        centre_gain: float = 0.0,
+        start=IsotropicGaussian,
         name: str = "",
     ):
         super().__init__("multiscaleconvolution")
@@ -218,9 +216,7 @@ class MultiScaleConvolution(Brick):
         # with their number, not with its root.
         std = np.sqrt(1.0 / num_filters) / filter_size**2
         for scale in range(num_scales):
-            weights_init = IsotropicGaussian(std)
-            if scale == 0 and centre_gain:
-                weights_init = CentredFilters(std, centre_gain)
+            weights_init = IsotropicGaussian(std) if scale else start(std)
             convolution = Convolutional(
                 filter_size,
                 num_filters,
@@ -320,6 +316,27 @@ class MultiLayerConvolution(Brick):
         return X
 
 
+def start_with_pixels(network) -> None:
+    """Let the last dense layer undo the others, were it not for nonlinearities.
+
+    Each pixel, made smaller, is then the first of its own features. To tell noise from
+    picture a pixel must know its own noise, which is learned slowly through dense
+    layers.
+    """
+    if network.mlp_dense_lower is None:
+        return
+    *before, last = (layer.W for layer in network.mlp_dense_lower.children)
+    product = np.eye(network.n_colors * network.spatial_width**2)
+    for W in before:
+        product = product @ W.get_value()
+    n_features = network.n_hidden_dense_lower_output
+    W = last.get_value().reshape(product.shape[1], -1, n_features)
+    back = product.T.reshape(product.shape[1], network.n_colors, -1)
+    for feature in range(min(n_features, network.n_colors)):
+        W[:, :, feature] = PIXEL_GAIN * back[:, feature]
+    last.set_value(W.reshape(product.shape[1], -1))
+
+
 class MLP_conv_dense(Brick):
     """The network for images: coefficients of mean and covariance for every pixel.
 
@@ -336,16 +353,14 @@ class MLP_conv_dense(Brick):
         Outputs of the dense pathway for each pixel.
     n_hidden_dense_upper : int
     spatial_width, n_colors, n_scales, n_temporal_basis : int
-    conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
+    conv_nonlinearity, dense_nonlinearity : callable
     dense_lower_depth : {"n_layers_conv", "n_layers_dense_lower"}
         Which argument says how many layers the dense pathway has. The reference takes
         the first, surely by a slip.
-    dense_start : {"orthogonal", "pixels"}
-        Whether the dense pathway starts at random altogether, or with each pixel, made
-        smaller, as the first of the pixel's own features. To tell noise from picture a
-        pixel must know its own noise, which is learned slowly through dense layers.
-    conv_start : {"isotropic", "pixels"}
-        The same for the convolutions, by `CentredFilters`.
+    dense_start : callable, optional
+        Called with the network once its parameters are drawn: see `start_with_pixels`.
+    conv_start : callable
+        `start` of each `MultiScaleConvolution`.
     choices
         Of `MultiScaleConvolution`.
 
@@ -368,11 +383,11 @@ class MLP_conv_dense(Brick):
         n_scales: int,
         n_temporal_basis: int,
         *,
-        conv_nonlinearity: str = "leaky_relu",
-        dense_nonlinearity: str = "leaky_relu",
+        conv_nonlinearity=LeakyRelu,
+        dense_nonlinearity=LeakyRelu,
         dense_lower_depth: str = "n_layers_conv",
-        dense_start: str = "orthogonal",
-        conv_start: str = "isotropic",
+        dense_start=None,
+        conv_start=IsotropicGaussian,
         **choices,
     ):
         super().__init__("mlp_conv_dense")
@@ -381,10 +396,8 @@ class MLP_conv_dense(Brick):
         self.n_temporal_basis = n_temporal_basis
         self.n_hidden_conv = n_hidden_conv
         self.n_hidden_dense_lower_output = n_hidden_dense_lower_output
-        nonlinearity = NONLINEARITIES[dense_nonlinearity]
         self.mlp_conv = self.mlp_dense_lower = None
         n_features = 0
-        passes_on = conv_start == "pixels"
         if n_layers_conv > 0 and n_hidden_conv > 0:
             self.mlp_conv = MultiLayerConvolution(
                 n_layers_conv,
@@ -392,8 +405,8 @@ class MLP_conv_dense(Brick):
                 spatial_width,
                 n_colors,
                 n_scales,
-                nonlinearity=NONLINEARITIES[conv_nonlinearity],
-                centre_gain=CENTRE_GAIN[conv_nonlinearity] if passes_on else 0.0,
+                nonlinearity=conv_nonlinearity,
+                start=conv_start,
                 **choices,
             )
             self.children.append(self.mlp_conv)
@@ -405,7 +418,7 @@ class MLP_conv_dense(Brick):
             n_input = n_colors * spatial_width**2
             n_output = n_hidden_dense_lower_output * spatial_width**2
             self.mlp_dense_lower = MLP(
-                [nonlinearity] * depth,
+                [dense_nonlinearity] * depth,
                 [n_input] + [n_hidden_dense_lower] * (depth - 1) + [n_output],
                 Orthogonal(),
                 name="MLP dense lower",
@@ -425,7 +438,7 @@ class MLP_conv_dense(Brick):
         n_hidden_upper = n_layers_dense_upper - 1
         n_output = n_colors * 2 * n_temporal_basis  # mean and covariance
         self.mlp_dense_upper = MLP(
-            [nonlinearity] * n_hidden_upper + [identity],
+            [dense_nonlinearity] * n_hidden_upper + [identity],
             [n_features] + [n_hidden_dense_upper] * n_hidden_upper + [n_output],
             Orthogonal(),
             name="MLP dense upper",
@@ -434,21 +447,8 @@ class MLP_conv_dense(Brick):
 
     def initialize(self, rng: np.random.Generator) -> None:
         super().initialize(rng)
-        if self.dense_start == "pixels" and self.mlp_dense_lower is not None:
-            self._start_with_pixels()
-
-    def _start_with_pixels(self) -> None:
-        """Let the last dense layer undo the others, were it not for nonlinearities."""
-        *before, last = (layer.W for layer in self.mlp_dense_lower.children)
-        product = np.eye(self.n_colors * self.spatial_width**2)
-        for W in before:
-            product = product @ W.get_value()
-        n_features = self.n_hidden_dense_lower_output
-        W = last.get_value().reshape(product.shape[1], -1, n_features)
-        back = product.T.reshape(product.shape[1], self.n_colors, -1)
-        for feature in range(min(n_features, self.n_colors)):
-            W[:, :, feature] = PIXEL_GAIN * back[:, feature]
-        last.set_value(W.reshape(product.shape[1], -1))
+        if self.dense_start is not None:
+            self.dense_start(self)
 
     def _lower(self, X, drop):
         """Features of every pixel: X (n, c, w, w) to (n, w, w, n_features)."""

@@ -238,8 +238,8 @@ class PerturbedSchedule(Brick):
         super().__init__(name)
         n_basis, self.trajectory_length = temporal_basis.shape
         offset, min_beta = _baseline_parts(self.trajectory_length, step1_beta)
-        if start != "baseline":
-            rates = FIXED.get(start, start)
+        rates = FIXED.get(start, start)
+        if rates is not baseline:
             beta = rates(self.trajectory_length, step1_beta)
             beta[0] = min_beta[0]
             above = np.clip(beta, min_beta + MIN_BETA, 1 - 2 * MAX_GAP)

@@ -1,7 +1,134 @@
-"""Where the reference departs from the paper, `DiffusionModel` lets the user choose."""
+"""What may be chosen of `DiffusionModel`: the paper's way, the 2015 code's, and ours.
 
-from dpm.checks import check_choice
-from dpm.regression import NONLINEARITIES
+Each kind of mean, weighting, nonlinearity and start is a function in a table. A new one
+is a function and a line in its table; the model calls it by its name.
+"""
+
+import functools
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from dpm import gaussian
+from dpm.bricks import IsotropicGaussian
+from dpm.checks import check_choice, check_positive
+from dpm.regression import CentredFilters, LeakyRelu, start_with_pixels
+from dpm.schedule import baseline, log_snr
+
+GUESS = 3.0, -14.0, 3.0  # what scales the log variance of a guess, and its ends
+FAINT = 0.02  # share of the variance, below which weighting "picture" counts less
+
+
+# -- the mean and deviation of a reverse step, from what the network says -----
+
+
+def forward(model, X_noisy, t, mu_coeff, beta_coeff):
+    """A perturbation of the forward kernel, as in the 2015 code."""
+    beta = model.get_beta_forward(t)
+    return model.perturb_forward(X_noisy, beta, mu_coeff, beta_coeff)
+
+
+def equilibrium(model, X_noisy, t, mu_coeff, beta_coeff):
+    """The paper's decay towards what the network says."""
+    _, sigma = forward(model, X_noisy, t, mu_coeff, beta_coeff)
+    return decay_towards(mu_coeff, X_noisy, sigma), sigma
+
+
+def decay_towards(z, X_noisy, sigma):
+    """The mean of Eq. 65."""
+    return (X_noisy - z) * (1.0 - sigma**2) + z
+
+
+def guess(model, X_noisy, t, z, log_variance):
+    """Mean and deviation of q(x^(t-1) | x^t, x^0), averaged over a Gaussian x^0.
+
+    That Gaussian is the network's guess N(z, e) times the likelihood of x^t.
+    """
+    scale, least, most = GUESS
+    if model.guess_limit is not None:
+        most = min(most, float(np.log(model.guess_limit)))
+    sigma_guess = pt.exp(pt.clip(scale * log_variance, least, most) / 2)
+    b = model.at(model.beta_cumulative, t)
+    likelihood = X_noisy / pt.sqrt(1 - b), pt.sqrt(b / (1 - b))
+    x0, sigma_x0 = gaussian.product(z, sigma_guess, *likelihood)
+    mu, sigma = model.get_posterior(x0, X_noisy, t)
+    per_x0, _ = model.get_posterior(1.0, 0.0, t)
+    return mu, pt.sqrt(sigma**2 + (per_x0 * sigma_x0) ** 2)
+
+
+MEANS = {"forward": forward, "equilibrium": equilibrium, "guess": guess}
+
+
+# -- what a divergence counts in the cost -----
+
+
+def alike(model, t):
+    """All terms of the bound count one."""
+    return 1.0
+
+
+def by_picture(model, t):
+    """Every step asks for the picture with the same accuracy, (n_t,).
+
+    A divergence is about beta_t / (2 b_t) times the squared error of the noise that
+    the model sees in x^t (Ho et al., 2020), b_t being `beta_cumulative`. That is
+    (1 - b_t) / b_t times the squared error of the picture. The weights are scaled to an
+    average of one over all steps.
+    """
+    b = model.beta_cumulative
+    weights = b / model.beta_arr * b / (1.0 - b + FAINT)
+    weights = pytensor.gradient.disconnected_grad(weights / weights[1:].mean())
+    return model.at(weights, t).flatten()
+
+
+WEIGHTINGS = {"bound": alike, "picture": by_picture}
+
+
+# -- the network: nonlinearities with the gain that makes up for them, and starts -----
+
+NONLINEARITIES = {
+    "leaky_relu": (LeakyRelu, 2**0.5),
+    "softplus": (pt.softplus, 2.0),
+    "tanh": (pt.tanh, 1.0),
+}
+
+
+def isotropic(std: float, gain: float):
+    """Filters of noise alone."""
+    return IsotropicGaussian(std)
+
+
+def as_drawn(network) -> None:
+    """Leave the dense layers as they were drawn."""
+
+
+CONV_STARTS = {"isotropic": isotropic, "pixels": CentredFilters}
+DENSE_STARTS = {"orthogonal": as_drawn, "pixels": start_with_pixels}
+
+
+# -- the rates that are held fixed, or learned from there on -----
+
+BETA_STARTS = {"baseline": baseline, "log_snr": log_snr}
+
+
+# -- all of them -----
+
+CHOICES = {
+    "mean": tuple(MEANS),
+    "scale_beta_coeff": (True, False),
+    "conv_nonlinearity": tuple(NONLINEARITIES),
+    "dense_nonlinearity": tuple(NONLINEARITIES),
+    "nonlinearity_after_sum": (True, False),
+    "beta_start": tuple(BETA_STARTS),
+    "learn_beta": (True, False),
+    "tied_biases": (True, False),
+    "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
+    "dense_start": tuple(DENSE_STARTS),
+    "conv_start": tuple(CONV_STARTS),
+    "weighting": tuple(WEIGHTINGS),
+    "sum_over_t": ("reference", "random", "exact"),
+}
 
 VARIANTS = {
     "reference": {
@@ -19,6 +146,8 @@ VARIANTS = {
         "conv_start": "isotropic",
         "weighting": "bound",
         "sum_over_t": "reference",
+        "final_log_snr": None,
+        "guess_limit": None,
     },
     "paper": {
         "mean": "equilibrium",
@@ -35,36 +164,125 @@ VARIANTS = {
         "conv_start": "isotropic",
         "weighting": "bound",
         "sum_over_t": "exact",
+        "final_log_snr": None,
+        "guess_limit": None,
     },
-}
-CHOICES = {
-    "mean": ("forward", "equilibrium", "posterior", "guess"),
-    "scale_beta_coeff": (True, False),
-    "conv_nonlinearity": tuple(NONLINEARITIES),
-    "dense_nonlinearity": tuple(NONLINEARITIES),
-    "nonlinearity_after_sum": (True, False),
-    "beta_start": ("baseline", "log_snr"),
-    "learn_beta": (True, False),
-    "tied_biases": (True, False),
-    "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
-    "dense_start": ("orthogonal", "pixels"),
-    "conv_start": ("isotropic", "pixels"),
-    "weighting": ("bound", "noise", "both", "picture"),
-    "sum_over_t": ("reference", "random", "exact"),
 }
 
 
 def choose(variant: str, given: dict) -> dict:
     """The choices of a variant, with those that are `given` and not None in place.
 
+    Parameters
+    ----------
+    variant : {"reference", "paper"}
+        Where those that follow come from when they are left out.
+    given : dict
+        Of these:
+
+        mean : {"forward", "equilibrium", "guess"}
+            What the network's output z is for: x sqrt(1 - beta) + z sqrt(beta), a
+            perturbation of the forward mean; or Eq. 65, decay towards z. With "guess"
+            the outputs are mean and log variance of a guess of x^0, which is multiplied
+            by what x^t itself says of x^0. Where x^t is the more precise of the two, it
+            is believed.
+        scale_beta_coeff : bool
+            Whether z of Eq. 64 is divided by sqrt(T).
+        conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
+        nonlinearity_after_sum : bool
+            Over the scales; see `dpm.regression.MultiScaleConvolution`.
+        bump_width : float
+            w of Eq. 63, in units of the spacing of the bumps' centres.
+        beta_start : {"baseline", "log_snr"}
+            The rates of `dpm.schedule` that are held fixed, or learned from there on.
+        learn_beta : bool
+            Whether the rates have parameters; see `dpm.schedule.PerturbedSchedule`.
+        tied_biases : bool
+            Whether a convolution's bias is the same for all pixels. Then, and without
+            the dense pathway, the parameters fit a model of any `spatial_width`.
+        dense_lower_depth : {"n_layers_conv", "n_layers_dense_lower"}
+            Which argument says how many layers the dense pathway has. The reference
+            takes the first, surely by a slip.
+        dense_start : {"orthogonal", "pixels"}
+            Whether the dense pathway starts at random altogether, or with each pixel,
+            made smaller, as the first of the pixel's own features. To tell noise from
+            picture a pixel must know its own noise, which is learned slowly through
+            dense layers.
+        conv_start : {"isotropic", "pixels"}
+            The same for the convolutions, by `dpm.regression.CentredFilters`.
+        weighting : {"bound", "picture"}
+            Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
+            estimate of it. With "picture" every step asks for the picture in x^t with
+            the same accuracy, but for the last steps, of whose variance the picture is
+            less than `FAINT`. So the noisy steps count most.
+        sum_over_t : {"reference", "random", "exact"}
+            The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
+            many as there are terms; or every term.
+        final_log_snr : float
+            Where the rates "log_snr" end, -5 if left out. After the last forward step
+            the pictures' principal components have variances v (1 - b_T) + b_T: only if
+            v exp(final_log_snr) is small do samples start where they should, from pi.
+        guess_limit : float
+            For mean "guess": the largest variance that a guess may have. With a small
+            one the network is believed where x^t would have been. Meant for a model
+            that was trained without: samples lose their grain, and K falls.
+
     Raises
     ------
     ValueError
-        For an unknown variant or value; the message lists those there are.
+        For an unknown variant or value, the message then lists those there are; and
+        for choices that do not go together.
     """
     check_choice(variant, VARIANTS, "variant")
-    choices = dict(VARIANTS[variant])
-    choices |= {k: given[k] for k in choices if given[k] is not None}
+    choices = VARIANTS[variant] | {k: v for k, v in given.items() if v is not None}
     for name, allowed in CHOICES.items():
         check_choice(choices[name], allowed, name)
+    check_positive(choices["bump_width"], "bump_width")
+    check_guess_limit(choices["guess_limit"], choices["mean"])
+    weighting, sum_over_t = choices["weighting"], choices["sum_over_t"]
+    if weighting != "bound" and sum_over_t != "random":
+        raise ValueError(
+            f"weighting = {weighting!r} is for one random time step, not for "
+            f"sum_over_t = {sum_over_t!r}: choose 'random'"
+        )
+    if choices["final_log_snr"] is not None and choices["beta_start"] != "log_snr":
+        raise ValueError(
+            f"final_log_snr = {choices['final_log_snr']:g} is for beta_start = "
+            f"'log_snr', not {choices['beta_start']!r}: leave it out, or choose those "
+            "rates"
+        )
     return choices
+
+
+def check_guess_limit(variance, mean: str) -> None:
+    """Raise ValueError unless a guess may be limited so; None is no limit."""
+    if variance is None:
+        return
+    if mean != "guess":
+        raise ValueError(
+            f"guess_limit = {variance!r} is for mean = 'guess', not {mean!r}: leave it "
+            "out, or choose another model"
+        )
+    check_positive(variance, "guess_limit")
+
+
+def network_choices(choices: dict) -> dict:
+    """Those of the choices that `MLP_conv_dense` takes, names become functions."""
+    conv, gain = NONLINEARITIES[choices["conv_nonlinearity"]]
+    dense, _ = NONLINEARITIES[choices["dense_nonlinearity"]]
+    same = ("dense_lower_depth", "nonlinearity_after_sum", "tied_biases")
+    return {
+        "conv_nonlinearity": conv,
+        "dense_nonlinearity": dense,
+        "conv_start": functools.partial(CONV_STARTS[choices["conv_start"]], gain=gain),
+        "dense_start": DENSE_STARTS[choices["dense_start"]],
+        **{name: choices[name] for name in same},
+    }
+
+
+def first_rates(choices: dict):
+    """The function of T and step1_beta that gives the rates, or where they start."""
+    rates = BETA_STARTS[choices["beta_start"]]
+    if choices["final_log_snr"] is None:
+        return rates
+    return functools.partial(rates, final_log_snr=choices["final_log_snr"])

@@ -1,7 +1,6 @@
 """Habits of the pages, read from the notebooks as they are committed."""
 
 import dataclasses
-import inspect
 import os
 import pkgutil
 import re
@@ -13,7 +12,7 @@ import nbformat
 import pytest
 
 from dpm import checkpoint, runs, train
-from dpm.model import DiffusionModel
+from dpm.model import model_arguments
 from dpm.variants import VARIANTS
 
 ROOT = Path(__file__).parents[1]
@@ -227,9 +226,7 @@ KEPT = ("mnist", "mnist_dense", "mnist_bound", "cifar10", "dead_leaves", "textur
 
 def spelled_out(model_args):
     """All choices of a model, those left out too, but what data and scoring decide."""
-    choices = {
-        k: p.default for k, p in inspect.signature(DiffusionModel).parameters.items()
-    }
+    choices = model_arguments()
     choices |= VARIANTS[model_args.get("variant", "reference")] | model_args
     choices["final_log_snr"] = choices["final_log_snr"] or -5.0
     decided = ("spatial_width", "n_colors", "uniform_noise", "guess_limit")

@@ -262,12 +262,12 @@ PLANTED = {  # function: what stands there, what is put in its place
         ("/ bumps.sum(axis=0)", ""),
         ("max(1, n_basis - 1)", "n_basis"),
     ],
-    "model.DiffusionModel._perturb": [
+    "variants.decay_towards": [
         ("(1.0 - sigma**2)", "(1.0 - sigma)"),
-        ("+ mu_coeff", "- mu_coeff"),
-        ("(X_noisy - mu_coeff)", "X_noisy"),
+        ("+ z", "- z"),
+        ("(X_noisy - z)", "X_noisy"),
     ],
-    "gaussian_diffusion.GaussianDiffusion._perturb_forward": [
+    "gaussian_diffusion.GaussianDiffusion.perturb_forward": [
         ("pt.log(beta) - pt.log1p(-beta)", "pt.log(beta)"),
         ("beta_coeff + logit_beta", "beta_coeff - logit_beta"),
         ("pt.sqrt(pt.sigmoid", "(pt.sigmoid"),

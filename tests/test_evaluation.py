@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy.stats import norm
 
-from dpm import evaluation, exact, likelihood, parzen
+from dpm import estimates, evaluation, exact, likelihood, parzen
 from dpm.backend import precision
 from dpm.datasets import Dataset
 from dpm.gaussian_diffusion import GaussianDiffusion
@@ -49,7 +49,7 @@ def dataset(model, X_train, X_test, **more):
 
 def test_the_sum_over_all_t_is_the_sum(monkeypatch):
     """Batches of three, the last one filled up, against the graph of the whole sum."""
-    monkeypatch.setattr(evaluation, "ALL_T_BATCH", 3)
+    monkeypatch.setattr(estimates, "ALL_T_BATCH", 3)
     model = model_of_images(uniform_noise=0.7)
     X = np.random.default_rng(1).standard_normal((7, 32))
     K, KL = evaluation.bound_all_t(model, X, seed=5, progress=False)
@@ -60,14 +60,11 @@ def test_the_sum_over_all_t_is_the_sum(monkeypatch):
             part = np.s_[start : start + 3]
             drawn[0, t - 1, part] = rng.standard_normal((3, *model.sample_shape))
             drawn[1, t - 1, part] = rng.random((3, *model.sample_shape))
-    noise, uniform = (pt.as_tensor(d[:, :7].reshape(35, 2, 4, 4)) for d in drawn)
-    exactly = model.get_bound(pt.as_tensor(X), noise, None, uniform).eval()
+    noise, uniform = (pt.as_tensor(d[:, :7]) for d in drawn)
+    exactly = model.get_bound(pt.as_tensor(X), noise, uniform_draws=uniform).eval()
     np.testing.assert_allclose(K, exactly, rtol=1e-10)
     for t in (1, 5):
-        of_t = np.s_[(t - 1) * 7 : t * 7]
-        one = model.get_KL(
-            pt.as_tensor(X), noise[of_t], pt.as_tensor([[float(t)]]), uniform[of_t]
-        )
+        one = model.get_KL(pt.as_tensor(X), noise[t - 1], [t], uniform[t - 1])
         assert KL[t - 1] == pytest.approx(one.eval().mean())
 
 
@@ -131,6 +128,8 @@ def test_the_report_says_what_was_asked_for():
     assert "grey levels" not in evaluation.evaluate(model, data)
     with pytest.raises(ValueError, match="n = 0: it must be at least 1"):
         evaluation.evaluate(model, data, n_images=0)
+    with pytest.raises(ValueError, match="n_draws = 2 and all_t"):
+        evaluation.evaluate(model, data, 2, all_t=True)
 
 
 def test_some_rows_are_drawn_from_all():

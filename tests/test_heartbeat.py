@@ -390,7 +390,7 @@ def test_log_odds_and_rates_are_one_model_in_both_precisions():
     K = []
     for model in (single, double):
         with precision(model.dtype):
-            compute = evaluation.compile_terms(model, 3)
+            compute = evaluation.compile_bound(model, 3)
         K.append(
             np.asarray(compute(X.astype(model.dtype), noise.astype(model.dtype))[0])
         )

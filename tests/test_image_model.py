@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import datasets, evaluation, factors, gaussian, sampler
+from dpm import datasets, estimates, evaluation, factors, gaussian, sampler
 from dpm.backend import precision
 from dpm.bricks import Orthogonal
 from dpm.model import DiffusionModel
@@ -92,9 +92,7 @@ def test_folding_the_readout_into_the_last_layer_changes_nothing(times, upper):
 
 @pytest.mark.parametrize("mean", CHOICES["mean"])
 @pytest.mark.parametrize("scaled", [True, False])
-def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_posteriors(
-    mean, scaled
-):
+def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_guess(mean, scaled):
     model = small(mean=mean, scale_beta_coeff=scaled)
     X = images(3, model, np.random.default_rng(3))
     t = 4
@@ -108,17 +106,15 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_posteriors(
     Sigma = 1 / (1 + np.exp(-z_Sigma) * (1 - beta) / beta)
     c = float(model.beta_cumulative.eval()[t - 1])
     precisions = 1 / c, (1 - beta) / beta  # of x^(t-1), given the picture and given x^t
-    points = np.sqrt(1 - c) * z_mu, X / np.sqrt(1 - beta)
     b = float(model.beta_cumulative.eval()[t])
     guess, says = np.exp(-3 * z_Sigma), (1 - b) / b  # precisions of x^0
     x0 = (guess * z_mu + says * X / np.sqrt(1 - b)) / (guess + says)
-    points_guess = np.sqrt(1 - c) * x0, points[1]
+    points = np.sqrt(1 - c) * x0, X / np.sqrt(1 - beta)
     if mean == "guess":
         slope = np.sqrt(1 - c) * precisions[0] / sum(precisions)
         Sigma = 1 / sum(precisions) + slope**2 / (guess + says)
     expected = {
-        "posterior": sum(map(np.multiply, precisions, points)) / sum(precisions),
-        "guess": sum(map(np.multiply, precisions, points_guess)) / sum(precisions),
+        "guess": sum(map(np.multiply, precisions, points)) / sum(precisions),
         "equilibrium": (X - z_mu) * (1 - Sigma) + z_mu,
         "forward": X * np.sqrt(1 - beta) + z_mu * np.sqrt(beta),
     }
@@ -270,15 +266,17 @@ def test_depth_of_the_dense_pathway_is_the_references_slip_or_not():
 
 
 def draws(model, X, t, rng):
-    n = len(X) * (model.trajectory_length - 1) if t is None else len(X)
-    noise = constant(rng.standard_normal((n, *model.sample_shape)))
+    shape = (len(X), *model.sample_shape)
+    if t is None:
+        shape = (model.trajectory_length - 1, *shape)
+    noise = constant(rng.standard_normal(shape))
     return noise, None if t is None else constant(np.reshape(t, (-1, 1)) * 1.0)
 
 
 def test_one_random_t_averages_to_the_exact_sum():
     model, rng = small(sum_over_t="exact"), np.random.default_rng(6)
     T, X = model.trajectory_length, rng.standard_normal((3, 32))
-    noise = rng.standard_normal(((T - 1) * 3, *model.sample_shape))
+    noise = rng.standard_normal((T - 1, 3, *model.sample_shape))
     exact = float(model.cost(constant(X), [(constant(noise), None, None)]).eval())
     for kind, factor in (("random", 1.0), ("reference", T / (T - 1))):
         one = small(sum_over_t=kind)
@@ -287,10 +285,34 @@ def test_one_random_t_averages_to_the_exact_sum():
         compute = pytensor.function(
             [some, t], [cost, one.get_KL(constant(X), some, t).mean()]
         )
-        found = [compute(noise[3 * k :][:3], [[k + 1.0]]) for k in range(T - 1)]
+        found = [compute(noise[k], [[k + 1.0]]) for k in range(T - 1)]
         costs, KLs = np.array(found, dtype=float).T
         extra = (factor - 1) * KLs.sum() / np.log(2) / 16  # a T'th of the sum too much
         assert np.mean(costs) == pytest.approx(exact + extra, rel=1e-10)
+
+
+@pytest.mark.parametrize("times", [[2, 5, 1], [[3]], [[1], [4]], [[1, 5, 2]] * 2])
+def test_stacked_draws_and_times_of_images_are_each_done_alone(times):
+    """One t a sample, one for the batch, in each of two draws, or both."""
+    model, rng = small(), np.random.default_rng(6)
+    X, times = rng.standard_normal((3, 32)), np.array(times)
+    draws = times.shape[:-1]
+    noise = rng.standard_normal((*draws, 3, *model.sample_shape))
+    each = np.broadcast_to(times, noise.shape[:-3])
+    asked = constant(X.reshape(3, 2, 4, 4)), constant(noise), constant(times)
+    KL, K = (np.asarray(f(*asked).eval()) for f in (model.get_KL, model.get_bound))
+    assert KL.shape == noise.shape[:-3] and K.shape == (3,)
+    for place in np.ndindex(KL.shape):
+        row = X[place[-1] :][:1]
+        t = constant([[float(each[place])]])
+        alone = model.cost_single_t(constant(row), constant(noise[place][None]), t)
+        one = model.get_KL(constant(row), constant(noise[place][None]), t).eval()
+        assert KL[place] == pytest.approx(np.ravel(one)[0], rel=1e-10)
+        n_terms = model.trajectory_length
+        bits = n_terms * KL[place] / np.log(2) / 16
+        mean_K = K[place[-1]] + 5 * KL.reshape(-1, 3).mean(axis=0)[place[-1]]
+        ends = (-0.5 * 32 * np.log(2 * np.pi * np.e) - mean_K) / np.log(2) / 16
+        assert float(alone.eval()) == pytest.approx(ends + bits, rel=1e-9)
 
 
 def test_cost_is_the_mean_over_several_draws():
@@ -330,7 +352,7 @@ def test_estimate_is_unbiased():
 def test_a_last_batch_that_is_not_full_counts_once(monkeypatch):
     model = small()
     X = np.random.default_rng(8).standard_normal((70, 32))
-    monkeypatch.setattr(evaluation, "IMAGE_BATCH", 32)
+    monkeypatch.setattr(estimates, "IMAGE_BATCH", 32)
     K, _, KL = evaluation.estimate_bound(model, X, n_draws=2)
     assert K.shape == (70,) and (KL > 0).all()  # every image was visited
     ends = K - np.mean(-(model.trajectory_length - 1) * KL, axis=0)
@@ -532,7 +554,8 @@ def test_generate_samples_writes_nothing_when_it_refuses(options, match, tmp_pat
 
 def test_choices_of_both_variants_are_known():
     for choices in VARIANTS.values():
-        assert choices.keys() - {"bump_width"} == CHOICES.keys()
+        numbers = {"bump_width", "final_log_snr", "guess_limit"}
+        assert choices.keys() - numbers == CHOICES.keys()
     paper = small(variant="paper", mean="forward")
     assert (paper.mean, paper.sum_over_t) == ("forward", "exact")
 
@@ -544,6 +567,8 @@ def test_choices_of_both_variants_are_known():
         ({"n_scales": 0}, "n_scales = 0"),
         ({"variant": "2015"}, "unknown variant '2015': there are reference, paper"),
         ({"mean": "median"}, "unknown mean 'median': there are forward, equilibrium"),
+        ({"n_scale": 1}, "unknown model argument 'n_scale': there are spatial_width, "),
+        ({"mean": "posterior"}, "unknown mean 'posterior': there are forward, "),
         ({"conv_nonlinearity": "relu"}, "there are leaky_relu, softplus, tanh"),
         ({"n_hidden_conv": -1}, "n_hidden_conv = -1"),
         ({"n_hidden_conv": "20"}, "n_hidden_conv = '20': it must be a whole number"),
@@ -700,27 +725,6 @@ def test_the_cost_can_ask_for_the_picture_with_the_same_accuracy():
     np.testing.assert_allclose(costs, np.mean(costs), rtol=0.1)
 
 
-def test_the_cost_can_ask_for_the_noise_with_the_same_accuracy_at_every_step():
-    model, rng = small(sum_over_t="random", weighting="noise"), np.random.default_rng(3)
-    plain = small(sum_over_t="random")
-    both = small(sum_over_t="random", weighting="both")
-    X = constant(rng.standard_normal((2, 32)))
-    beta, b = model.beta_arr.eval(), model.beta_cumulative.eval()
-    expected = b / beta / (b / beta)[1:].mean()
-    noise, uniform = (constant(rng.standard_normal((2, 2, 4, 4))) for _ in range(2))
-    for t in (1, 4):
-        draw = [(noise, constant([[float(t)]]), uniform)]
-        KL, found, mean, K = (
-            float(value.eval())
-            for value in (
-                model.get_KL(X, *draw[0]).mean(),
-                model.cost(X, draw),
-                both.cost(X, draw),
-                plain.cost(X, draw),
-            )
-        )
-        per_nat = 5 / np.log(2) / 16  # T - 1 terms, bits, pixels
-        assert found - K == pytest.approx((expected[t] - 1) * KL * per_nat)
-        assert mean == pytest.approx((found + K) / 2)
-    with pytest.raises(ValueError, match="weighting = 'noise' is for one random"):
-        small(sum_over_t="exact", weighting="noise")
+def test_a_weighted_cost_is_for_one_random_time():
+    with pytest.raises(ValueError, match="weighting = 'picture' is for one random"):
+        small(sum_over_t="exact", weighting="picture")

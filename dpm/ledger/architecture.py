@@ -98,7 +98,7 @@ def coefficients():
     r"\Sigma_{ii} = \sigma\left(z_i^\Sigma + \sigma^{-1}(\beta_t)\right)",
     CHAPTER,
     "model.DiffusionModel.get_mu_sigma",
-    "gaussian_diffusion.GaussianDiffusion._perturb_forward",
+    "gaussian_diffusion.GaussianDiffusion.perturb_forward",
 )
 def variance_of_the_reverse_step():
     """The model's variance against odds: those of Sigma are those of beta times the
@@ -113,7 +113,7 @@ def variance_of_the_reverse_step():
     65,
     r"\mu_i = (x_i - z_i^\mu)(1 - \Sigma_{ii}) + z_i^\mu",
     CHAPTER,
-    "model.DiffusionModel._perturb",
+    "variants.decay_towards",
 )
 def mean_of_the_reverse_step():
     """The model's mean against a weighted average of the state and of z, with weights 1

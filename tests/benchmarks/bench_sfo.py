@@ -43,7 +43,7 @@ class HeldOut:
         rng = np.random.default_rng(99)
         shape = (n_batches, model.trajectory_length - 1, size, model.n_dim)
         self.noise = model.kernels.noise(rng, shape)
-        self.compute = evaluation.compile_terms(model, size)
+        self.compute = evaluation.compile_bound(model, size)
         self.K, self.seconds = [], []
         self.spent = 0.0
 
