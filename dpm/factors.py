@@ -31,7 +31,8 @@ class Factor:
     turn : int
         Of several factors, the one with the lower number goes first.
     smooth : tuple
-        What of it enters the compiled step.
+        What of it enters the compiled step, and tells one such step from another; a
+        factor that has a `slope` puts itself here.
     """
 
     turn = 0

@@ -194,6 +194,9 @@ def test_a_seed_and_a_generator_give_the_same_walk():
     ]
     np.testing.assert_array_equal(*old)
     assert (old[0] != by_seed).all()
+    np.testing.assert_array_equal(
+        mixture().sample(N, 7), mixture().sample(N, np.random.default_rng(7))
+    )
     X = np.zeros((3, 2))
     forth = [
         list(sampler.forward_trajectory(X, BETA, rng))[-1][1]
