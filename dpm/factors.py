@@ -24,14 +24,15 @@ def as_tuple(parts) -> tuple:
 
 
 class Factor:
-    """r = 1, and what all factors share.
+    """What all factors share.
 
     Attributes
     ----------
     turn : int
         Of several factors, the one with the lower number goes first.
     smooth : tuple
-        What of it enters the compiled step.
+        What of it enters the compiled step, and tells one such step from another; a
+        factor that has a `slope` puts itself here.
     """
 
     turn = 0
@@ -84,6 +85,13 @@ class Factor:
 
     def __mul__(self, other):
         return Product(self, other)
+
+
+class One(Factor):
+    """r(x) = 1, which changes nothing."""
+
+    def raised(self, exponent):
+        return self
 
 
 class Product(Factor):
@@ -159,7 +167,7 @@ class Exact(Factor):
 
     def raised(self, exponent):
         if exponent == 0:
-            return Factor().on(self.model, None)
+            return One().on(self.model, None)
         power = Exact()
         power.model = self.model
         power.values = as_tuple(self.model.kernels.power(*self.values, exponent))
@@ -358,7 +366,7 @@ class Smooth(Factor):
         return tuple(np.asarray(part) for part in found)
 
     def raised(self, exponent):
-        return Factor().on(self.model, None) if exponent == 0 else self
+        return One().on(self.model, None) if exponent == 0 else self
 
 
 class Expected(Smooth):
@@ -417,7 +425,7 @@ class Fading(Factor):
 def check_factor(factor) -> Factor:
     """Return `factor`, or raise ValueError; None stands for r = 1."""
     if factor is None:
-        return Factor()
+        return One()
     if not isinstance(factor, Factor):
         raise ValueError(
             f"a factor of type {type(factor).__name__}: give one of dpm.factors, such "

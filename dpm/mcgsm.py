@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dpm import gaussian
 from dpm.bricks import Brick, Constant, IsotropicGaussian, Orthogonal
-from dpm.checks import check_count, check_data
+from dpm.checks import as_rng, check_count, check_data
 
 ROWS = 50_000  # pixels scored at once
 
@@ -383,6 +383,7 @@ class PictureModel:
 
     def sample(self, n: int, rng, progress: bool = True) -> np.ndarray:
         """Draw pictures pixel by pixel, (n, height, width), as for Figure 4."""
+        rng = as_rng(rng)
         images, which = np.zeros((n, *self.shape)), np.arange(n)
         pixels = list(np.ndindex(*self.shape))
         for r, c in tqdm(pixels, "MCGSM", leave=False, disable=not progress or None):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dpm import bound
-from dpm.checks import check_choice, check_count, check_trajectory_length
+from dpm.checks import as_rng, check_choice, check_count, check_trajectory_length
 from dpm.states import (
     binomial_kernel,
     bit_strings,
@@ -182,9 +182,9 @@ class World:
             )
         return np.indices((n,) * (self.T + 1)).reshape(self.T + 1, -1).T
 
-    def draw(self, start: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, start: int, n: int, rng) -> np.ndarray:
         """n forward trajectories from state number `start`, shape (n, T+1)."""
-        paths = np.full((check_count(n, "n", 1), 1), start)
+        paths, rng = np.full((check_count(n, "n", 1), 1), start), as_rng(rng)
         for kernel in self.forward:
             edges = kernel.cumsum(axis=0)[:, paths[:, -1]]
             after = (rng.random(n) * edges[-1] >= edges).sum(axis=0)

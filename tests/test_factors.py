@@ -148,7 +148,7 @@ def test_what_is_known_does_not_fade(kind):
         for factor in (
             factors.Fading(known * r),
             factors.Fading(r) * known,
-            factors.Fading(known * r) * factors.Factor(),
+            factors.Fading(known * r) * factors.One(),
         )
     ]
     np.testing.assert_array_equal(ends[0], ends[1])
@@ -194,6 +194,9 @@ def test_a_seed_and_a_generator_give_the_same_walk():
     ]
     np.testing.assert_array_equal(*old)
     assert (old[0] != by_seed).all()
+    np.testing.assert_array_equal(
+        mixture().sample(N, 7), mixture().sample(N, np.random.default_rng(7))
+    )
     X = np.zeros((3, 2))
     forth = [
         list(sampler.forward_trajectory(X, BETA, rng))[-1][1]
@@ -267,7 +270,7 @@ def test_bad_factors_are_refused(name):
         (lambda: factors.Known(None, MASK), "give X_true: what to inpaint"),
         (lambda: factors.Smooth(3.0), "log_r of type float"),
         (lambda: factors.Fading(None) * 3, "a factor of type int"),
-        (lambda: factors.Fading(factors.Fading(factors.Factor())), "fades already"),
+        (lambda: factors.Fading(factors.Fading(factors.One())), "fades already"),
         (
             lambda: factors.Denoising(X_TRUE, 1.0) * factors.Denoising(X_TRUE, 2.0),
             "two Denoising factors",
