@@ -278,31 +278,23 @@ class DiffusionModel(GaussianDiffusion):
     def arrange(self, X_noiseless, noise, t):
         """Data, noise and time as the steps take them: images (n, ...), t (n, 1).
 
-        One time for all of them is (1, 1); `dpm.diffusion.VectorDiffusion.get_KL` says
-        what comes in.
+        One time for all images is (1, 1).
         """
         T, (*draws, _, _, _) = self.trajectory_length, noise.type.shape
         t = pt.as_tensor(np.arange(1, T)[:, None] if t is None else t)
-        n, per_draw = int(np.prod(draws)), int(np.prod(draws[:-1]))
+        n = int(np.prod(draws))
         one = all(length == 1 for length in t.type.shape)
         t = t.reshape((1, 1)) if one else pt.broadcast_to(t, draws).reshape((n, 1))
         X = X_noiseless.reshape((draws[-1], *self.sample_shape))
         if len(draws) > 1:
-            X = pt.tile(X, (per_draw, 1, 1, 1))
+            X = pt.tile(X, (draws[0], 1, 1, 1))
         return X, noise.reshape((n, *self.sample_shape)), t
 
     @in_precision
     def get_KL(self, X_noiseless, noise, t=None, uniform_draws=None, drop=no_dropout):
-        """The divergences inside Eq. 14, in nats per image, shape (..., batch).
+        """As `dpm.diffusion.VectorDiffusion.get_KL`; images may also come as rows.
 
-        Parameters
-        ----------
-        X_noiseless : symbolic, shape (batch, *sample_shape) or (batch, n_dim)
-        noise, t
-            As `dpm.diffusion.VectorDiffusion.get_KL` takes them; t need not be whole.
-        uniform_draws : symbolic, shape of `noise`, optional
-        drop : callable
-            Applied to the input of every layer of the network.
+        `uniform_draws` are of the shape of the noise. `t` need not be whole.
         """
         X, flat, at = self.arrange(X_noiseless, noise, t)
         if uniform_draws is not None:
@@ -350,9 +342,8 @@ class DiffusionModel(GaussianDiffusion):
         ----------
         X_noiseless : symbolic, shape (batch, n_colors * width**2)
         draws : list of (noise, t, uniform_draws)
-            `n_t_per_minibatch` of them, over which the cost is averaged. Where
-            ``sum_over_t`` is 'exact' there is one, without t, of shape (T-1, batch,
-            *sample_shape).
+            `n_t_per_minibatch` of them, over which the cost is averaged. There is one
+            where ``sum_over_t`` is 'exact', (T-1, batch, *sample_shape) without t.
         drop : callable
             Applied to the input of every layer of the network.
         """

@@ -126,7 +126,7 @@ def evaluate(
     if on_train:
         train = some_rows(dataset.X_train, len(held_out), seed)
         report["train"] = score(model, dataset, train, estimate)
-        report["train"]["samples"] = report["samples"]
+        report["train"]["samples"] = report["samples"] | {"n": len(train)}
     return report
 
 

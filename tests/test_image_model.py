@@ -324,6 +324,16 @@ def test_cost_is_the_mean_over_several_draws():
     assert both == pytest.approx(np.mean(each), rel=1e-12)
 
 
+def test_dropout_reaches_the_network_in_either_sum():
+    rng = np.random.default_rng(7)
+    X = constant(rng.standard_normal((2, 32)))
+    for kind, t in (("random", 3), ("exact", None)):
+        model, met = small(sum_over_t=kind), []
+        draw = (*draws(model, np.zeros((2, 32)), t, rng), None)
+        model.cost(X, [draw], drop=lambda X, met=met: met.append(X) or X)
+        assert len(met) == 6, kind  # two convolutions, two dense layers, two above
+
+
 def test_an_isotropic_gaussian_model_of_gaussian_data_gains_nothing():
     """With z = 0 the reverse kernel is exact for data that are pi, up to the ends."""
     model = DiffusionModel(**{**SMALL, "trajectory_length": 200, "n_colors": 1})
