@@ -9,8 +9,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from dpm.ops import conv2d
-
 
 class IsotropicGaussian:
     """Initialise with independent normal draws of standard deviation `std`."""
@@ -215,51 +213,3 @@ class MLP(Brick):
         for linear, activation in zip(self.children, self.activations, strict=True):
             X = activation(linear.apply(drop(X)))
         return X
-
-
-class Convolutional(Brick):
-    """A convolution and its biases, outputs as many as pixels.
-
-    Parameters
-    ----------
-    filter_size : int
-        Odd.
-    num_filters, num_channels : int
-    image_size : int
-        Height and width.
-    weights_init : callable
-    tied_biases : bool
-        Whether all pixels of a filter's output share one bias.
-
-    Notes
-    -----
-    Blocks computed the 'full' convolution with one bias for each of its pixels, and
-    the reference then cut the frame away. The frame is not computed here, but the
-    untied biases keep their shape, (num_filters, size + k - 1, size + k - 1), so that
-    parameters of either go into the other; those of the frame have no effect.
-    """
-
-    def __init__(
-        self,
-        filter_size: int,
-        num_filters: int,
-        num_channels: int,
-        image_size: int,
-        weights_init,
-        tied_biases: bool = False,
-        name="convolutional",
-    ):
-        super().__init__(name)
-        self.frame = filter_size // 2
-        full = () if tied_biases else (image_size + filter_size - 1,) * 2
-        shape = (num_filters, num_channels, filter_size, filter_size)
-        self.W = self.add_parameter("W", shape, weights_init)
-        self.b = self.add_parameter("b", (num_filters, *full), Constant(0.0))
-
-    def apply(self, X):
-        """Map X (batch, height, width, channels) to (..., num_filters)."""
-        b = self.b
-        if b.ndim == 3:  # one bias a pixel, the frame cut off
-            inside = slice(self.frame, b.type.shape[1] - self.frame)
-            b = b[:, inside, inside].transpose(1, 2, 0)
-        return conv2d(X, self.W, "same", "NHWC") + b

@@ -1,14 +1,15 @@
-"""Runs on disk: one ``.npz`` of plain arrays, written whole or not at all."""
+"""Runs on disk: one ``.npz`` of plain arrays; any file written whole or not at all."""
 
 import json
+import os
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from dpm.files import write_whole
-
+PREFIX = ".dpm-"
 FORMAT = "dpm-run-1"
 FILE_NAME = "checkpoint.npz"
 DAMAGE = (  # what reading a file that is cut, altered or of another kind can raise
@@ -21,6 +22,37 @@ DAMAGE = (  # what reading a file that is cut, altered or of another kind can ra
     RuntimeError,
     ValueError,
 )
+LARGE = 50_000  # numbers, from which on --bits applies to an array
+
+
+def remove_unfinished(folder) -> None:
+    """Remove what `write_whole` left in a folder when its process was killed."""
+    for path in Path(folder).glob(f"{PREFIX}*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def write_whole(path, write) -> None:
+    """Write a file beside its final place and move it there in one step.
+
+    Parameters
+    ----------
+    path : path-like
+        An older file of that name stays as it is until the new one is complete.
+    write : callable
+        Called with the open binary file.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def save(path, arrays: dict, meta: dict) -> None:
@@ -93,3 +125,49 @@ def load(path) -> tuple[dict, dict]:
             "the folder that 'python -m dpm.train --output-dir' wrote"
         )
     return arrays, meta
+
+
+def rounded(model, half=(), bits: int | None = None) -> dict:
+    """Parameters in the precision that is exported, which the model then has too.
+
+    Parameters
+    ----------
+    model : Brick
+    half : collection of str
+        Paths of those that go into half precision; the others go into single.
+    bits : int, optional
+        Put every array of `LARGE` or more numbers into half precision, and keep so many
+        bits of its ten of mantissa: the file is compressed, and zeros take no room.
+    """
+    values = {}
+    for path, value in model.get_parameter_values().items():
+        large = bits is not None and value.size >= LARGE
+        value = value.astype("float16" if large or path in half else "float32")
+        values[path] = round_mantissa(value, bits) if large else value
+    model.set_parameter_values(values)
+    return values
+
+
+def round_mantissa(x, bits: int) -> np.ndarray:
+    """Half precision numbers rounded to so many bits of mantissa, 1 to 10."""
+    if not 1 <= bits <= 10:
+        raise ValueError(f"bits = {bits}: half precision has 1 to 10 to keep")
+    x = np.asarray(x, dtype="float16")
+    if not np.isfinite(x).all():
+        raise ValueError(
+            "a parameter is too large for half precision: leave out --bits"
+        )
+    rest = 10 - bits
+    if rest == 0:
+        return x
+    whole = x.view("uint16").astype("uint32") + (1 << (rest - 1))
+    return (whole >> rest << rest).astype("uint16").view("float16")
+
+
+def export(path, values: dict, meta: dict, report: dict) -> None:
+    """Write rounded parameters, how they were made, and their score.
+
+    The file is for reading only: what resuming needs is left out.
+    """
+    arrays = {f"param/{k}": v for k, v in values.items()}
+    save(path, arrays, {**meta, "report": report})

@@ -3,62 +3,13 @@
 import json
 import sys
 
-import numpy as np
-
-from dpm import checkpoint, parzen
+from dpm import parzen
 from dpm.bound import to_bits
+from dpm.checkpoint import export, rounded
 from dpm.commands import OneLineParser
 from dpm.evaluation import evaluate, score_log_p
 from dpm.model import DiffusionModel
 from dpm.runs import data_of, load_run
-
-LARGE = 50_000  # numbers, from which on --bits applies to an array
-
-
-def rounded(model, half=(), bits: int | None = None) -> dict:
-    """Parameters in the precision that is exported, which the model then has too.
-
-    Parameters
-    ----------
-    model : Brick
-    half : collection of str
-        Paths of those that go into half precision; the others go into single.
-    bits : int, optional
-        Put every array of `LARGE` or more numbers into half precision, and keep so many
-        bits of its ten of mantissa: the file is compressed, and zeros take no room.
-    """
-    values = {}
-    for path, value in model.get_parameter_values().items():
-        large = bits is not None and value.size >= LARGE
-        value = value.astype("float16" if large or path in half else "float32")
-        values[path] = round_mantissa(value, bits) if large else value
-    model.set_parameter_values(values)
-    return values
-
-
-def round_mantissa(x, bits: int) -> np.ndarray:
-    """Half precision numbers rounded to so many bits of mantissa, 1 to 10."""
-    if not 1 <= bits <= 10:
-        raise ValueError(f"bits = {bits}: half precision has 1 to 10 to keep")
-    x = np.asarray(x, dtype="float16")
-    if not np.isfinite(x).all():
-        raise ValueError(
-            "a parameter is too large for half precision: leave out --bits"
-        )
-    rest = 10 - bits
-    if rest == 0:
-        return x
-    whole = x.view("uint16").astype("uint32") + (1 << (rest - 1))
-    return (whole >> rest << rest).astype("uint16").view("float16")
-
-
-def export(path, values: dict, meta: dict, report: dict) -> None:
-    """Write rounded parameters, how they were made, and their score.
-
-    The file is for reading only: what resuming needs is left out.
-    """
-    arrays = {f"param/{k}": v for k, v in values.items()}
-    checkpoint.save(path, arrays, {**meta, "report": report})
 
 
 def limit_guess(model, variance: float, meta: dict) -> None:

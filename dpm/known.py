@@ -11,10 +11,10 @@ from scipy.special import logsumexp
 
 from dpm import binomial, exact, gaussian
 from dpm.backend import precision
-from dpm.binomial_diffusion import BinomialDiffusion
 from dpm.bricks import Brick
 from dpm.checks import as_rng, check_bits, check_broadcast, check_positive, check_rate
 from dpm.schedule import FixedSchedule, beta_cumulative
+from dpm.vectors import BinomialDiffusion
 
 
 def _shares(weights, n: int) -> np.ndarray:

@@ -41,7 +41,7 @@ class MCGSM(Brick):
 
     Notes
     -----
-    Theis, Hosseini and Bethge, 2012, who have no m_c.
+    Theis et al., 2012, who have no m_c.
     """
 
     def __init__(self, n_in: int, n_components: int = 8, n_scales: int = 6):
@@ -50,14 +50,11 @@ class MCGSM(Brick):
             check_count(value, name, 1)
         C, S = n_components, check_count(n_scales, "n_scales", 1)
         self.n_in = n_in
-        self.mean = self.add_parameter("mean", (C,), IsotropicGaussian(0.1))
-        self.predictor = self.add_parameter(
-            "predictor", (n_in, C), IsotropicGaussian(0.1 / np.sqrt(n_in))
-        )
-        self.log_precision = self.add_parameter(
-            "log_precision", (C, S), IsotropicGaussian(0.1)
-        )
-        self.prior = self.add_parameter("prior", (C, S), Constant(0.0))
+        add, small = self.add_parameter, IsotropicGaussian(0.1 / np.sqrt(n_in))
+        self.mean = add("mean", (C,), IsotropicGaussian(0.1))
+        self.predictor = add("predictor", (n_in, C), small)
+        self.log_precision = add("log_precision", (C, S), IsotropicGaussian(0.1))
+        self.prior = add("prior", (C, S), Constant(0.0))
         self.feature = self.add_parameter("feature", (n_in, n_in), Orthogonal())
         self.weight = self.add_parameter("weight", (n_in, C), IsotropicGaussian(0.01))
 

@@ -12,10 +12,9 @@ import pytensor.tensor as pt
 from dpm import bound, variants
 from dpm.bricks import no_dropout
 from dpm.checks import check_choice, check_count, check_trajectory_length
-from dpm.diffusion import in_precision
-from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.regression import MLP_conv_dense
 from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule
+from dpm.vectors import GaussianDiffusion, in_precision
 
 SIZES = (  # of the network
     "n_layers_conv",

@@ -1,4 +1,4 @@
-"""Two-dimensional convolution, the one thing that PyTensor 3 lacks here.
+"""Two-dimensional convolution, the one thing that PyTensor 3 lacks here, and its brick.
 
 `conv2d` is what users call. It rests on two Ops that are each other's gradients, so a
 graph may be differentiated as often as one likes: `Correlate` slides a kernel over
@@ -14,6 +14,8 @@ from pytensor.link.numba.dispatch.basic import (
     numba_njit,
     register_funcify_default_op_cache_key,
 )
+
+from dpm.bricks import Brick, Constant
 
 BORDER_MODES = ("same", "full", "valid")
 LAYOUTS = ("NHWC", "NCHW")
@@ -86,6 +88,54 @@ def conv2d(X, W, border_mode="same", layout="NCHW", filter_flip=True):
         W = W[:, :, ::-1, ::-1]
     Y = Correlate(pad)(X, W.transpose(2, 3, 1, 0))
     return Y.transpose(0, 3, 1, 2) if layout == "NCHW" else Y
+
+
+class Convolutional(Brick):
+    """A convolution and its biases, outputs as many as pixels.
+
+    Parameters
+    ----------
+    filter_size : int
+        Odd.
+    num_filters, num_channels : int
+    image_size : int
+        Height and width.
+    weights_init : callable
+    tied_biases : bool
+        Whether all pixels of a filter's output share one bias.
+
+    Notes
+    -----
+    Blocks computed the 'full' convolution with one bias for each of its pixels, and
+    the reference then cut the frame away. The frame is not computed here, but the
+    untied biases keep their shape, (num_filters, size + k - 1, size + k - 1), so that
+    parameters of either go into the other; those of the frame have no effect.
+    """
+
+    def __init__(
+        self,
+        filter_size: int,
+        num_filters: int,
+        num_channels: int,
+        image_size: int,
+        weights_init,
+        tied_biases: bool = False,
+        name="convolutional",
+    ):
+        super().__init__(name)
+        self.frame = filter_size // 2
+        full = () if tied_biases else (image_size + filter_size - 1,) * 2
+        shape = (num_filters, num_channels, filter_size, filter_size)
+        self.W = self.add_parameter("W", shape, weights_init)
+        self.b = self.add_parameter("b", (num_filters, *full), Constant(0.0))
+
+    def apply(self, X):
+        """Map X (batch, height, width, channels) to (..., num_filters)."""
+        b = self.b
+        if b.ndim == 3:  # one bias a pixel, the frame cut off
+            inside = slice(self.frame, b.type.shape[1] - self.frame)
+            b = b[:, inside, inside].transpose(1, 2, 0)
+        return conv2d(X, self.W, "same", "NHWC") + b
 
 
 def _size(n, k, p):

@@ -8,7 +8,6 @@ import pytensor.tensor as pt
 from dpm import schedule
 from dpm.algorithms import STEP_RULES
 from dpm.backend import precision
-from dpm.binomial_diffusion import BinomialDiffusion
 from dpm.checks import (
     check_bits,
     check_choice,
@@ -20,8 +19,9 @@ from dpm.checks import (
 from dpm.data_catalogue import load
 from dpm.dataset import Dataset
 from dpm.extensions import Extension
-from dpm.readout import ReadoutMLP
+from dpm.networks import ReadoutMLP
 from dpm.recipes_base import NOISE, TIME, BaseRecipe, half_cosine_extensions
+from dpm.vectors import BinomialDiffusion
 
 
 def constant(T: int) -> np.ndarray:

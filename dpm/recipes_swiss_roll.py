@@ -15,9 +15,9 @@ from dpm.checks import (
 )
 from dpm.data_catalogue import load
 from dpm.dataset import Dataset
-from dpm.gaussian_diffusion import GaussianDiffusion
+from dpm.networks import RBFNetwork
 from dpm.recipes_base import NOISE, TIME, BaseRecipe, half_cosine_extensions
-from dpm.regression import RBFNetwork
+from dpm.vectors import GaussianDiffusion
 
 
 @dataclass(frozen=True)

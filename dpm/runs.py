@@ -11,11 +11,11 @@ from pathlib import Path
 
 from dpm import checkpoint, viz
 from dpm import diagnostics as d
+from dpm.checkpoint import remove_unfinished
 from dpm.checks import check_count
 from dpm.commands import command_line, parse_model_args, versions
 from dpm.dataset import check_same_data
 from dpm.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
-from dpm.files import remove_unfinished
 from dpm.main_loop import MainLoop, parameter_values
 from dpm.recipes_catalogue import TOYS, recipe_of
 from dpm.recipes_images import BATCHES_PER_EPOCH, ImageRecipe

@@ -25,7 +25,7 @@ MOST_RETRIES = 16  # shortenings of one step; half of them towards the last good
 
 
 class SFO:
-    """Sum of Functions Optimizer (Sohl-Dickstein, Poole and Ganguli, 2014).
+    """Sum of Functions Optimizer (Sohl-Dickstein et al., arXiv:1311.2115).
 
     Parameters
     ----------
@@ -66,11 +66,6 @@ class SFO:
     bounds a step: a radius that doubles while the models predict well and falls when
     they do not. By default the curvature in unknown directions is that of the latest
     difference, not the smallest one seen, which overshot on the tests of this package.
-
-    References
-    ----------
-    Sohl-Dickstein, Poole, Ganguli: Fast large-scale optimization by unifying
-    stochastic gradient and quasi-Newton methods. ICML 2014, arXiv:1311.2115.
     """
 
     def __init__(

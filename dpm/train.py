@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from dpm import checkpoint
+from dpm.checkpoint import write_whole
 from dpm.checks import check_choice
 from dpm.commands import (
     OneLineParser,
@@ -23,7 +24,6 @@ from dpm.commands import (
 )
 from dpm.data_catalogue import SOURCES
 from dpm.extensions import recent_bits
-from dpm.files import write_whole
 from dpm.recipes_catalogue import TOYS, all_names, kind, named, names, recipe_of
 from dpm.recipes_images import ImageRecipe
 from dpm.runs import Run, check_output_dir, create_log_dir

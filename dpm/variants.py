@@ -11,9 +11,9 @@ import pytensor
 import pytensor.tensor as pt
 
 from dpm import gaussian
-from dpm.bricks import IsotropicGaussian
+from dpm.bricks import IsotropicGaussian, Orthogonal
 from dpm.checks import check_choice, check_positive
-from dpm.regression import CentredFilters, LeakyRelu, start_with_pixels
+from dpm.regression import LeakyRelu
 from dpm.schedule import baseline, log_snr
 
 GUESS = 3.0, -14.0, 3.0  # what scales the log variance of a guess, and its ends
@@ -94,6 +94,34 @@ NONLINEARITIES = {
 }
 
 
+PIXEL_GAIN = 0.5  # of `start_with_pixels`: small enough for tanh to be nearly linear
+
+
+class CentredFilters:
+    """Initialise filters that pass pixels on: a matrix at their centre, plus noise.
+
+    Noise filters alone average: of one pixel's own noise, which the model must tell
+    from the picture, each layer would pass on a third or less.
+
+    Parameters
+    ----------
+    std : float
+        Of the normal draws at all places.
+    gain : float
+        Of the orthogonal matrix between channels and filters at the centre.
+    """
+
+    def __init__(self, std: float, gain: float):
+        self.std, self.gain = std, gain
+
+    def __call__(self, rng: np.random.Generator, shape: tuple) -> np.ndarray:
+        W = IsotropicGaussian(self.std)(rng, shape)
+        W[:, :, shape[2] // 2, shape[3] // 2] += self.gain * Orthogonal()(
+            rng, shape[:2]
+        )
+        return W
+
+
 def isotropic(std: float, gain: float):
     """Filters of noise alone."""
     return IsotropicGaussian(std)
@@ -101,6 +129,27 @@ def isotropic(std: float, gain: float):
 
 def as_drawn(network) -> None:
     """Leave the dense layers as they were drawn."""
+
+
+def start_with_pixels(network) -> None:
+    """Let the last dense layer undo the others, were it not for nonlinearities.
+
+    Each pixel, made smaller, is then the first of its own features. To tell noise from
+    picture a pixel must know its own noise, which is learned slowly through dense
+    layers.
+    """
+    if network.mlp_dense_lower is None:
+        return
+    *before, last = (layer.W for layer in network.mlp_dense_lower.children)
+    product = np.eye(network.n_colors * network.spatial_width**2)
+    for W in before:
+        product = product @ W.get_value()
+    n_features = network.n_hidden_dense_lower_output
+    W = last.get_value().reshape(product.shape[1], -1, n_features)
+    back = product.T.reshape(product.shape[1], network.n_colors, -1)
+    for feature in range(min(n_features, network.n_colors)):
+        W[:, :, feature] = PIXEL_GAIN * back[:, feature]
+    last.set_value(W.reshape(product.shape[1], -1))
 
 
 CONV_STARTS = {"isotropic": isotropic, "pixels": CentredFilters}
@@ -209,7 +258,7 @@ def choose(variant: str, given: dict) -> dict:
             picture a pixel must know its own noise, which is learned slowly through
             dense layers.
         conv_start : {"isotropic", "pixels"}
-            The same for the convolutions, by `dpm.regression.CentredFilters`.
+            The same for the convolutions, by `CentredFilters`.
         weighting : {"bound", "picture"}
             Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
             estimate of it. With "picture" every step asks for the picture in x^t with

@@ -10,9 +10,9 @@ import pytensor.tensor as pt
 import pytest
 
 from dpm.backend import as_tensor, precision
-from dpm.gaussian_diffusion import GaussianDiffusion
-from dpm.regression import RBFNetwork
+from dpm.networks import RBFNetwork
 from dpm.schedule import LearnedSchedule, log_snr
+from dpm.vectors import GaussianDiffusion
 
 SHOW = "import dpm, pytensor; print(pytensor.config.mode)"
 NO_JAX = "import sys; sys.modules['jax'] = None; import importlib.util as u; \

@@ -267,7 +267,7 @@ PLANTED = {  # function: what stands there, what is put in its place
         ("+ z", "- z"),
         ("(X_noisy - z)", "X_noisy"),
     ],
-    "gaussian_diffusion.GaussianDiffusion.perturb_forward": [
+    "vectors.GaussianDiffusion.perturb_forward": [
         ("pt.log(beta) - pt.log1p(-beta)", "pt.log(beta)"),
         ("beta_coeff + logit_beta", "beta_coeff - logit_beta"),
         ("pt.sqrt(pt.sigmoid", "(pt.sigmoid"),

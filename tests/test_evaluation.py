@@ -8,11 +8,11 @@ from scipy.stats import norm
 from dpm import estimates, evaluation, exact, likelihood, parzen
 from dpm.backend import precision
 from dpm.datasets import Dataset
-from dpm.gaussian_diffusion import GaussianDiffusion
 from dpm.known import KnownBits, KnownMixture
 from dpm.model import DiffusionModel
-from dpm.regression import RBFNetwork
+from dpm.networks import RBFNetwork
 from dpm.schedule import FixedSchedule
+from dpm.vectors import GaussianDiffusion
 
 SMALL = dict(
     spatial_width=4,

@@ -9,8 +9,8 @@ from scipy import stats
 from scipy.special import softmax
 
 from dpm import bound, datasets, schedule
-from dpm.gaussian_diffusion import GaussianDiffusion
-from dpm.regression import NormalizedRBF, RBFNetwork
+from dpm.networks import NormalizedRBF, RBFNetwork
+from dpm.vectors import GaussianDiffusion
 
 T, N_HIDDEN, BATCH = 6, 4, 3
 

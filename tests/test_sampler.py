@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dpm import sampler, schedule
-from dpm.gaussian_diffusion import GaussianDiffusion
-from dpm.regression import RBFNetwork
+from dpm.networks import RBFNetwork
+from dpm.vectors import GaussianDiffusion
 
 
 def untrained(T=15, step1_beta=0.3):

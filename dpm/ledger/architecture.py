@@ -98,7 +98,7 @@ def coefficients():
     r"\Sigma_{ii} = \sigma\left(z_i^\Sigma + \sigma^{-1}(\beta_t)\right)",
     CHAPTER,
     "model.DiffusionModel.get_mu_sigma",
-    "gaussian_diffusion.GaussianDiffusion.perturb_forward",
+    "vectors.GaussianDiffusion.perturb_forward",
 )
 def variance_of_the_reverse_step():
     """The model's variance against odds: those of Sigma are those of beta times the
