@@ -6,7 +6,7 @@ result; algorithms and the main loop move the parameters; ``sampler`` walks back
 noise to data. `load` gives a trained model in one line, `fit` trains one.
 """
 
-from dpm.backend import select_mode
+from dpm.blocks.backend import select_mode
 from dpm.version import __version__ as __version__
 
 select_mode()

@@ -3,11 +3,10 @@
 import json
 import sys
 
-from dpm import parzen
-from dpm.bound import to_bits
-from dpm.checkpoint import export, rounded
+from dpm.blocks.checkpoint import export, rounded
 from dpm.commands import OneLineParser
-from dpm.evaluation import evaluate, score_log_p
+from dpm.diffusion.bound import to_bits
+from dpm.evaluation import evaluate, parzen, score_log_p
 from dpm.model import DiffusionModel
 from dpm.runs import data_of, load_run
 

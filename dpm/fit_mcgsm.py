@@ -10,14 +10,15 @@ import time
 
 import numpy as np
 
-from dpm import checkpoint, datasets
-from dpm.bound import to_bits
-from dpm.checks import check_count
+from dpm import datasets
+from dpm.blocks import checkpoint
+from dpm.blocks.checks import check_count
 from dpm.commands import OneLineParser, command_line, parse_model_args, versions
-from dpm.data_catalogue import image_sets
-from dpm.mcgsm import PictureModel
-from dpm.recipes_catalogue import named
-from dpm.report import mean_and_error, some_rows
+from dpm.datasets.catalogue import image_sets
+from dpm.diffusion.bound import to_bits
+from dpm.evaluation.mcgsm import PictureModel
+from dpm.evaluation.report import mean_and_error, some_rows
+from dpm.recipes.catalogue import named
 
 
 def pictures(dataset, X, seed) -> np.ndarray:

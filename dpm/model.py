@@ -9,12 +9,13 @@ import inspect
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm import bound, variants
-from dpm.bricks import no_dropout
-from dpm.checks import check_choice, check_count, check_trajectory_length
+from dpm import variants
+from dpm.blocks.bricks import no_dropout
+from dpm.blocks.checks import check_choice, check_count, check_trajectory_length
+from dpm.diffusion import bound
+from dpm.diffusion.schedule import FIXED, FixedSchedule, PerturbedSchedule
+from dpm.diffusion.vectors import GaussianDiffusion, in_precision
 from dpm.regression import MLP_conv_dense
-from dpm.schedule import FIXED, FixedSchedule, PerturbedSchedule
-from dpm.vectors import GaussianDiffusion, in_precision
 
 SIZES = (  # of the network
     "n_layers_conv",
@@ -148,7 +149,7 @@ class DiffusionModel(GaussianDiffusion):
     def generate_beta_arr(self, step1_beta: float, learn_beta=False, start="baseline"):
         """The schedule: a brick whose ``beta_arr`` has shape (T,).
 
-        `start` is a name of `dpm.schedule.FIXED`, or a function like those there.
+        `start` is a name of `dpm.diffusion.schedule.FIXED`, or a function like those.
         """
         if learn_beta:
             return PerturbedSchedule(self.temporal_basis, step1_beta, start)

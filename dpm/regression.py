@@ -1,20 +1,14 @@
 """The functions that are learned of images, by the names of the 2015 code.
 
 Multi-scale convolutions and dense layers side by side, then a small network for each
-pixel (Section D.2). Those of the toys are `dpm.networks`.
+pixel (Section D.2). Those of the toys are `dpm.diffusion.networks`.
 """
 
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm.bricks import (
-    MLP,
-    Brick,
-    IsotropicGaussian,
-    Orthogonal,
-    no_dropout,
-)
-from dpm.ops import Convolutional
+from dpm.blocks.bricks import MLP, Brick, IsotropicGaussian, Orthogonal, no_dropout
+from dpm.blocks.conv import Convolutional
 
 
 def LeakyRelu(x):

@@ -9,16 +9,17 @@ import os
 import time
 from pathlib import Path
 
-from dpm import checkpoint, viz
-from dpm import diagnostics as d
-from dpm.checkpoint import remove_unfinished
-from dpm.checks import check_count
+from dpm import extensions as d
+from dpm import viz
+from dpm.blocks import checkpoint
+from dpm.blocks.checkpoint import remove_unfinished
+from dpm.blocks.checks import check_count
+from dpm.blocks.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
+from dpm.blocks.main_loop import MainLoop, parameter_values
 from dpm.commands import command_line, parse_model_args, versions
-from dpm.dataset import check_same_data
-from dpm.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
-from dpm.main_loop import MainLoop, parameter_values
-from dpm.recipes_catalogue import TOYS, recipe_of
-from dpm.recipes_images import BATCHES_PER_EPOCH, ImageRecipe
+from dpm.datasets.dataset import check_same_data
+from dpm.recipes.catalogue import TOYS, recipe_of
+from dpm.recipes.images import BATCHES_PER_EPOCH, ImageRecipe
 
 N_EPOCHS = 100_001  # of passes through the data: the reference's way of saying never
 EXT_EVERY_N = 25  # times 500 steps, as in the reference

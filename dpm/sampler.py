@@ -8,9 +8,10 @@ import pytensor
 import pytensor.tensor as pt
 from tqdm import tqdm
 
-from dpm import binomial, gaussian, viz
-from dpm.checks import as_rng, check_count, check_rate
-from dpm.factors import Denoising, Known, as_tuple, check_factor
+from dpm import viz
+from dpm.blocks.checks import as_rng, check_count, check_rate
+from dpm.diffusion import binomial, gaussian
+from dpm.diffusion.factors import Denoising, Known, as_tuple, check_factor
 
 
 def forward_trajectory(X, beta_arr, rng, rho=None):
@@ -58,8 +59,8 @@ def compile_get_mu_sigma(model, n_samples: int, factor=None):
     n_samples : int
         The compiled function takes X of shape (n_samples, *model.sample_shape).
     factor : Factor, optional
-        Of `dpm.factors`. What of it is `Smooth` enters the step; the rest does not, and
-        one function serves for walks with and without it.
+        Of `dpm.diffusion.factors`. What of it is `Smooth` enters the step; the rest
+        does not, and one function serves for walks with and without it.
 
     Returns
     -------
@@ -240,7 +241,7 @@ def reverse_trajectory(
     n_samples : int
     rng : int, numpy Generator or RandomState
     factor : Factor, optional
-        r(x), of `dpm.factors`. Left out, the samples are the model's own.
+        r(x), of `dpm.diffusion.factors`. Left out, the samples are the model's own.
     get_mu_sigma : callable, optional
         From `compile_get_mu_sigma`, with the same smooth factors, so as not to compile
         again.

@@ -1,7 +1,7 @@
 """Training: ``python -m dpm.train``, the reference's command line.
 
 Typed as the reference's README has it, it trains the reference's model. Nothing here
-knows how a step is taken: that is `dpm.main_loop`; what a run consists of is
+knows how a step is taken: that is `dpm.blocks.main_loop`; what a run consists of is
 `dpm.runs`.
 """
 
@@ -11,9 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from dpm import checkpoint
-from dpm.checkpoint import write_whole
-from dpm.checks import check_choice
+from dpm.blocks import checkpoint
+from dpm.blocks.checkpoint import write_whole
+from dpm.blocks.checks import check_choice
+from dpm.blocks.extensions import recent_bits
 from dpm.commands import (
     OneLineParser,
     command_line,
@@ -22,10 +23,9 @@ from dpm.commands import (
     parse_model_args,
     versions,
 )
-from dpm.data_catalogue import SOURCES
-from dpm.extensions import recent_bits
-from dpm.recipes_catalogue import TOYS, all_names, kind, named, names, recipe_of
-from dpm.recipes_images import ImageRecipe
+from dpm.datasets.catalogue import SOURCES
+from dpm.recipes.catalogue import TOYS, all_names, kind, named, names, recipe_of
+from dpm.recipes.images import ImageRecipe
 from dpm.runs import Run, check_output_dir, create_log_dir
 
 SHARED = ("seed", "batch_size", "learning_rate", "rule")  # every kind of recipe has

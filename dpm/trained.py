@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dpm import factors, report, sampler
-from dpm.checks import check_bits, check_count, check_data, check_positive
-from dpm.dataset import Dataset
-from dpm.recipes_catalogue import TOYS, name_of, named, names
-from dpm.recipes_images import ImageRecipe
+from dpm import sampler
+from dpm.blocks.checks import check_bits, check_count, check_data, check_positive
+from dpm.datasets.dataset import Dataset
+from dpm.diffusion import factors
+from dpm.diffusion.schedule import beta_cumulative
+from dpm.evaluation import report
+from dpm.recipes.catalogue import TOYS, name_of, named, names
+from dpm.recipes.images import ImageRecipe
 from dpm.runs import command_of, load_run, train
-from dpm.schedule import beta_cumulative
 
 KEPT = Path(__file__).parents[1] / "book" / "checkpoints"
 

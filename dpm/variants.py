@@ -10,11 +10,11 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from dpm import gaussian
-from dpm.bricks import IsotropicGaussian, Orthogonal
-from dpm.checks import check_choice, check_positive
+from dpm.blocks.bricks import IsotropicGaussian, Orthogonal
+from dpm.blocks.checks import check_choice, check_positive
+from dpm.diffusion import gaussian
+from dpm.diffusion.schedule import baseline, log_snr
 from dpm.regression import LeakyRelu
-from dpm.schedule import baseline, log_snr
 
 GUESS = 3.0, -14.0, 3.0  # what scales the log variance of a guess, and its ends
 FAINT = 0.02  # share of the variance, below which weighting "picture" counts less
@@ -243,9 +243,11 @@ def choose(variant: str, given: dict) -> dict:
         bump_width : float
             w of Eq. 63, in units of the spacing of the bumps' centres.
         beta_start : {"baseline", "log_snr"}
-            The rates of `dpm.schedule` that are held fixed, or learned from there on.
+            The rates of `dpm.diffusion.schedule` that are held fixed, or learned from
+            there on.
         learn_beta : bool
-            Whether the rates have parameters; see `dpm.schedule.PerturbedSchedule`.
+            Whether the rates have parameters: see
+            `dpm.diffusion.schedule.PerturbedSchedule`.
         tied_biases : bool
             Whether a convolution's bias is the same for all pixels. Then, and without
             the dense pathway, the parameters fit a model of any `spatial_width`.

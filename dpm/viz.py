@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation
 from matplotlib.colors import ListedColormap
 
-from dpm.checkpoint import write_whole
+from dpm.blocks.checkpoint import write_whole
 
 DATA, NOISE, MODEL = "#1f5fa8", "#7a7a7a", "#c2571a"  # readable without colour vision
 

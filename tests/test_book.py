@@ -11,7 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dpm import checkpoint, runs, train
+from dpm import runs, train
+from dpm.blocks import checkpoint
 from dpm.model import model_arguments
 from dpm.variants import VARIANTS
 

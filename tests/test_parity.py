@@ -15,7 +15,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm import algorithms, factors, sampler
+from dpm import sampler
+from dpm.blocks import algorithms
+from dpm.diffusion import factors
 from dpm.model import DiffusionModel
 
 TOLERANCE = 1e-6

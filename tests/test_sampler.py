@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from dpm import sampler, schedule
-from dpm.networks import RBFNetwork
-from dpm.vectors import GaussianDiffusion
+from dpm import sampler
+from dpm.diffusion import schedule
+from dpm.diffusion.networks import RBFNetwork
+from dpm.diffusion.vectors import GaussianDiffusion
 
 
 def untrained(T=15, step1_beta=0.3):

@@ -1,9 +1,9 @@
-"""Training: deterministic, resumable after SIGKILL, and clear about bad input."""
+"""The reference's command line: runs, resumes, draws pictures, refuses bad input."""
 
 import dataclasses
+import gzip
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -12,295 +12,497 @@ import time
 import numpy as np
 import pytest
 
-from dpm import checkpoint, commands, evaluation, runs, train
-from dpm.recipes import INITIALIZE, NOISE, SHUFFLE, TIME, SwissRollRecipe
+from dpm import commands, datasets, evaluate, evaluation, extensions, runs, train
+from dpm.blocks import checkpoint
+from dpm.blocks.bricks import Dropout
+from dpm.blocks.extensions import FinishAfter
+from dpm.blocks.main_loop import TOLERATED
+from dpm.recipes import ImageRecipe, named, names
+from dpm.recipes.catalogue import SIZES
+from dpm.variants import CHOICES
 
-SMALL = SwissRollRecipe(
-    trajectory_length=5, n_hidden=3, batch_size=8, n_steps=40, learning_rate=1e-2
+ARGS = (
+    "trajectory_length=6, n_temporal_basis=3, n_hidden_conv=2, n_layers_conv=1, "
+    "n_hidden_dense_lower=4, n_hidden_dense_upper=4"
 )
-OPTIONS = (  # random time steps too, so that their draws are seen to resume
-    "--dataset SWISS_ROLL --trajectory-length 5 --n-hidden 3 --batch-size 8 "
-    "--n-steps 1500 --n-t-per-minibatch 2"
-)
+MODEL_ARGS = commands.parse_model_args(ARGS)
+RECIPE = ImageRecipe(batch_size=8, model_args=MODEL_ARGS)
 
 
-def command(folder):
-    options = [*OPTIONS.split(), "--output-dir", str(folder), "--save-every", "50"]
-    return [sys.executable, "-m", "dpm.train", *options]
+@pytest.fixture(scope="module", autouse=True)
+def small_mnist(tmp_path_factory):
+    """Forty digits of 8 x 8 pixels where MNIST is looked for."""
+    from sklearn.datasets import load_digits
+
+    digits = (load_digits().images * 15).astype(np.uint8)
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mnist").mkdir()
+    for name, part in (("train", digits[:40]), ("t10k", digits[40:60])):
+        head = b"".join(k.to_bytes(4, "big") for k in (0x803, *part.shape))
+        path = folder / "mnist" / f"{name}-images-idx3-ubyte.gz"
+        path.write_bytes(gzip.compress(head + part.tobytes()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DPM_DATA", str(folder))
+        yield folder
 
 
-def resume(folder):
-    options = ["--resume_file", str(folder), "--save-every", "50"]
-    return [sys.executable, "-m", "dpm.train", *options]
+def command(*words):
+    return [sys.executable, "-m", "dpm.train", *map(str, words)]
 
 
-def parameters_of(folder):
-    arrays, meta = checkpoint.load(folder)
-    return arrays, meta
+def run(*words):
+    done = subprocess.run(command(*words), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    runs.train(SMALL, folder, progress=False)
-    return folder
+    """A run that drew everything once before it began."""
+    folder = tmp_path_factory.mktemp("runs")
+    out = run(
+        "--output-dir", folder, "--n-steps", 12, "--batch-size", 8, "--suffix=-tiny",
+        "--model-args", ARGS, "--plot_before_training", "--save-every", 5,
+    )  # fmt: skip
+    (only,) = folder.iterdir()
+    return only, out
 
 
-def test_same_seed_same_parameters(finished, tmp_path):
-    runs.train(SMALL, tmp_path, progress=False)
-    first, second = parameters_of(finished)[0], parameters_of(tmp_path)[0]
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name])
+def test_a_run_has_a_folder_with_its_settings(finished):
+    folder, out = finished
+    assert folder.name.startswith("diffusionmodel_MNIST-tiny-")
+    assert f"next: python -m dpm.evaluate {folder}" in out
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["recipe"]["model_args"]["trajectory_length"] == 6
+    assert settings["recipe"]["model_args"]["spatial_width"] == 8
+    assert settings["versions"]["pytensor"]
+    assert settings["arguments"]["n_steps"] == 12
 
 
-def test_another_seed_draws_other_numbers():
-    other = dataclasses.replace(SMALL, seed=1)
-    for purpose in (INITIALIZE, SHUFFLE, NOISE, TIME):
-        first = SMALL.rng(purpose, 3).random(4)
-        assert not np.isin(other.rng(purpose, 3).random(4), first).any()
-        assert not np.isin(SMALL.rng(purpose, 4).random(4), first).any()
+def test_every_extension_left_its_files(finished):
+    folder, out = finished
+    assert "test K - L_null" in out and "test standard error" in out
+    assert "Z-score rescale" in out and "learning rate 0.001" in out
+    names = {path.name for path in folder.iterdir()}
+    times = [f"_t{t:04d}" for t in range(7)]
+    for kind in ("", "_inpaint", "_denoise1"):
+        for state in [*times, "_true"] if kind else times:
+            name = f"samples-{kind}{state}_batch000000"
+            assert f"{name}.png" in names
+            with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+                assert file["X"].shape == (20, 1, 8, 8) and np.isfinite(file["X"]).all()
+    assert len([n for n in names if n.startswith("samples")]) == 2 * (3 * 7 + 2)
+    assert "monitors_batch000000.png" in names
+    for kind in ("params", "grads"):
+        pictures = [n for n in names if n.startswith(kind)]
+        assert len(pictures) == 8  # one layer, two and two; dense depth is the conv's
+    assert len([n for n in names if n.startswith("state-")]) == 8
+    assert not [n for n in names if n.startswith(".")]
 
 
-def test_random_time_steps_are_all_the_learned_ones():
-    recipe = dataclasses.replace(SMALL, n_t_per_minibatch=2)
-    loop = recipe.main_loop(SMALL.load_data().X_train)
-    noise, t = loop.data_stream.draws(7)
-    assert noise.shape == (2, 8, 2) and t.shape == (2,)
-    assert {int(t) for step in range(40) for t in loop.data_stream.draws(step)[1]} == {
-        1,
-        2,
-        3,
-        4,
-    }
-    assert np.isfinite(loop.run().costs).all()
+def test_checkpoints_can_be_scored(finished, capsys):
+    folder, _ = finished
+    assert evaluate.main([str(folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    gap, L_null = report["K - L_null"], report["L_null"]
+    assert gap["unit"] == "bits/pixel" and gap["standard_error"] > 0
+    assert gap["value"] == pytest.approx(report["K"]["value"] - L_null["value"])
+    assert L_null["value"] == pytest.approx(-0.5 * np.log2(2 * np.pi * np.e))
+    assert len(report["kl_per_step"]) == 5
 
 
-def test_training_raises_K():
-    recipe = dataclasses.replace(SwissRollRecipe(), n_steps=1000)
-    data = recipe.load_data()
-    model = recipe.build_model()
-    model.initialize(np.random.default_rng(0))
-    before, _ = evaluation.bound_per_sample(model, data.X_test[:1000])
-    trained = runs.train(recipe, progress=False).model.get_parameter_values()
-    model.set_parameter_values(trained)
-    after, _ = evaluation.bound_per_sample(model, data.X_test[:1000])
-    assert after.mean() > before.mean() + 0.5
+def test_every_score_can_be_asked_for(finished, capsys):
+    folder, _ = finished
+    options = "--all-t --n-images 6 --on-train --log-p 2 --n-trajectories 3"
+    options = [str(folder), *options.split(), "--parzen", "20"]
+    assert evaluate.main([*options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["samples"] == {"n": 6, "all_t": True}
+    assert report["train"]["samples"] == report["samples"]
+    assert None not in report["kl_per_step"]
+    assert report["train"]["K"]["value"] != report["K"]["value"]
+    assert report["grey levels"]["unit"] == "bits/dimension, at most"
+    assert 1 <= report["eq. 9"]["effective_sample_size"] <= 3
+    window = report["Parzen window"]
+    assert window["n_samples"] == 20 and window["unit"] == "bits/image"
+    assert window["value"] == pytest.approx(window["nats"] / np.log(2))
+    assert evaluate.main(options) == 0
+    out = capsys.readouterr().out
+    for words in ("training data: K", "log p of 2", "of 3 trajectories", "20 samples"):
+        assert words in out
+    assert f"{report['K']['value']:.3f}" in out
 
 
-def test_killed_and_resumed_ends_the_same(tmp_path):
-    """SIGKILL at a random moment, and the end is that of a quiet run, bit for bit."""
-    quiet, killed = tmp_path / "quiet", tmp_path / "killed"
+def test_resuming_takes_more_steps_in_the_same_folder(finished):
+    folder, _ = finished
+    before = len(list(folder.parent.iterdir()))
+    out = run("--resume_file", folder, "--n-steps", 15, "--ext-every-n", 0)
+    assert "15 steps" in out
+    assert len(list(folder.parent.iterdir())) == before
+    straight = runs.train(RECIPE, n_steps=15, progress=False)
+    arrays, meta = checkpoint.load(folder)
+    assert meta["iterations_done"] == 15 and len(arrays["costs"]) == 15
+    for path, value in straight.model.get_parameter_values().items():
+        np.testing.assert_array_equal(arrays[f"param/{path}"], value)
+
+
+def test_killed_again_and_again_ends_the_same(tmp_path):
+    """SIGKILL at random moments, and the end is that of a quiet run, bit for bit."""
+    steps, rng = 3000, np.random.default_rng(int(time.time()))
     env = {**os.environ, "TQDM_DISABLE": "1"}
-    quiet.mkdir()
-    killed.mkdir()
-    assert train.main(command(quiet)[3:]) == 0
-    rng = np.random.default_rng(int(time.time()))
-    process = subprocess.Popen(command(killed), env=env, stdout=-3, stderr=-3)
-    for _ in range(rng.integers(2, 12)):  # the first save comes before any step
-        before = saved_at(killed)
-        while process.poll() is None and saved_at(killed) == before:
-            time.sleep(0.005)
-    time.sleep(rng.uniform(0, 0.05))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert 0 < parameters_of(killed)[1]["iterations_done"] < 1500
-    subprocess.run(resume(killed), env=env, check=True, capture_output=True)
-    assert len(list(killed.iterdir())) == 1  # resuming starts no second run
-    (a, meta_a), (b, meta_b) = parameters_of(quiet), parameters_of(killed)
-    assert meta_a["iterations_done"] == meta_b["iterations_done"] == 1500
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+    first = command(
+        "--output-dir", tmp_path, "--n-steps", steps, "--batch-size", 8,
+        "--model-args", ARGS, "--save-every", 20, "--ext-every-n", 0,
+    )  # fmt: skip
+    again = command("--resume_file", tmp_path, "--n-steps", steps, "--save-every", 20)
+    done = [0]
+    for attempt in range(4):
+        process = subprocess.Popen(
+            again if attempt else first, env=env, stdout=-3, stderr=-3
+        )
+        seen = 0
+        wanted = rng.integers(1, 15)  # saves to wait for before the kill
+        last = saved_at(tmp_path)
+        while process.poll() is None and seen < wanted:
+            time.sleep(0.002)
+            now = saved_at(tmp_path)
+            seen, last = seen + (now != last), now
+        time.sleep(rng.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done.append(checkpoint.load(tmp_path)[1]["iterations_done"])
+    assert done == sorted(done) and 0 < done[-1] < steps
+    subprocess.run(again, env=env, check=True, capture_output=True)
+    assert not list(tmp_path.glob("*/.*"))  # nor is anything half written left
+    arrays, meta = checkpoint.load(tmp_path)
+    quiet = runs.train(RECIPE, n_steps=steps, progress=False)
+    assert meta["iterations_done"] == steps
+    np.testing.assert_array_equal(arrays["costs"], quiet.costs)
+    for name, variable in quiet.state.items():
+        np.testing.assert_array_equal(arrays[name], variable.get_value(), name)
 
 
 def saved_at(folder):
-    """When the checkpoint of a folder was written; 0 where there is none yet."""
     path = checkpoint.file_in(folder)
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def test_evaluate_prints_json_with_units(finished):
-    done = subprocess.run(
-        [sys.executable, "-m", "dpm.evaluate", str(finished), "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
+def test_learning_rate_falls_as_in_the_reference():
+    rate, rates = 1e-3, []
+    for epoch in range(3000):
+        rate = extensions.decay_learning_rate(500 * epoch, rate)
+        rates.append(rate)
+    assert rates[999] == pytest.approx(1e-4, rel=1e-9)
+    assert rates[499] == pytest.approx(1e-3 * 10**-0.5, rel=1e-9)
+    assert set(rates[1001:]) == {1e-4}
+
+
+def test_the_rate_changes_every_500_steps_and_is_saved():
+    data = RECIPE.load_data()
+    recipe = RECIPE.for_data(data)
+    loop = recipe.main_loop(data.X_train, [FinishAfter(501)]).run()
+    rate = loop.algorithm.step_rule.learning_rate.get_value()
+    assert rate == pytest.approx(1e-3 * 0.1**0.001, rel=1e-6)
+    other = recipe.main_loop(data.X_train)
+    other.restore(*loop.snapshot({}))
+    assert other.algorithm.step_rule.learning_rate.get_value() == rate
+
+
+def test_draws_are_what_they_should_be():
+    data = RECIPE.load_data()
+    loop = RECIPE.for_data(data).main_loop(data.X_train)
+    noise, uniform, t = (
+        np.array(a)
+        for a in zip(*(loop.data_stream.draws(step) for step in range(60)), strict=True)
     )
-    report = json.loads(done.stdout)
-    assert done.stderr == ""
-    for name in ("K", "L_null", "K - L_null", "L", "L - K"):
-        assert report[name]["unit"] == "bits/point"
-        assert np.isfinite(report[name]["value"])
-        assert report[name]["standard_error"] >= 0
-    value = {k: v["value"] for k, v in report.items() if "unit" in v}
-    assert value["K"] < value["L"]
-    assert value["K - L_null"] == pytest.approx(value["K"] - value["L_null"])
-    assert len(report["kl_per_step"]) == SMALL.trajectory_length - 1
+    assert {float(k) for k in t.ravel()} == {1.0, 2.0, 3.0, 4.0, 5.0}
+    assert abs(noise.mean()) < 0.02 and noise.std() == pytest.approx(1, abs=0.02)
+    assert uniform.min() >= 0 and uniform.max() < 1
+    assert uniform.mean() == pytest.approx(0.5, abs=0.01)
+    assert len(np.unique(noise)) > 0.999 * noise.size  # no step repeats another
 
 
-def test_K_does_not_depend_on_how_the_data_are_cut(finished):
-    """Also the last, filled-up batch must count once."""
-    model, recipe, _ = runs.load_run(finished)
-    X = recipe.load_data().X_test[:70]
-    whole, kl_whole = evaluation.bound_per_sample(model, X, n_draws=300)
-    parts, kl_parts = evaluation.bound_per_sample(model, X, n_draws=300, batch_size=32)
-    error = np.hypot(whole.std(), parts.std()) / np.sqrt(len(X))
-    assert parts.mean() == pytest.approx(whole.mean(), abs=error / 2)
-    np.testing.assert_allclose(kl_parts, kl_whole, rtol=0.1)
+def test_dropout_keeps_the_mean_and_is_off_when_scoring():
+    drop = Dropout(0.25)
+    import pytensor.tensor as pt
+
+    X = pt.tensor("X", shape=(200, 200), dtype="float64")
+    Y = drop(X)
+    draws = np.random.default_rng(0).random((200, 200))
+    Y = np.asarray(Y.eval({X: np.ones((200, 200)), drop.masks[0]: draws}))
+    assert (Y == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert Y.mean() == pytest.approx(1, abs=0.02)
+    np.testing.assert_array_equal(Y == 0, draws < 0.25)
+    recipe = ImageRecipe(batch_size=8, model_args=MODEL_ARGS, dropout_rate=0.5)
+    loop = runs.train(recipe, n_steps=3, progress=False)
+    masks = [v for v in loop.algorithm.inputs if v.name == "dropout"]
+    assert len(masks) == 1 + 1 + 2  # one convolution, one dense layer, two upper ones
+    K, _, _ = evaluation.estimate_bound(loop.model, loop.data_stream.X_train)
+    assert np.isfinite(K).all()
 
 
-def test_command_line_refuses_in_one_line(refuse, tmp_path, finished):
-    roll = ["--dataset", "SWISS_ROLL", "--output-dir", str(tmp_path)]
-    refuse("T = 1", *roll, "--trajectory-length", "1", folder=tmp_path)
-    refuse("is for images", *roll, "--model-args", "n_scales=2", folder=tmp_path)
-    refuse("is for images", *roll, "--dropout_rate", "0.1", folder=tmp_path)
-    refuse("no checkpoint at", tmp_path, module="dpm.evaluate", folder=tmp_path)
-    other = ["--resume_file", str(finished), "--trajectory-length", "6"]
-    refuse("started with trajectory_length = 5, not 6", *other)
+@pytest.mark.parametrize("sum_over_t", ["exact", "random"])
+def test_other_estimates_of_the_sum_train_too(sum_over_t):
+    more = {"sum_over_t": sum_over_t, "n_t_per_minibatch": 2, "variant": "paper"}
+    recipe = ImageRecipe(batch_size=8, model_args={**MODEL_ARGS, **more})
+    loop = runs.train(recipe, n_steps=2, progress=False)
+    assert np.isfinite(loop.costs).all() and loop.costs[0] != loop.costs[1]
 
 
-@pytest.mark.parametrize(
-    "args", ["mean='guess', n_scales=2", 'a="b"', "$HOME", "a\\b c", "`x`", "a!b", ""]
-)
-def test_the_command_kept_can_be_typed_again(args, monkeypatch):
-    words = ["--dataset", "MNIST", "--model-args", args]
-    monkeypatch.setattr("sys.argv", ["dpm.train", *words])
-    kept = commands.command_line()
-    assert shlex.split(kept)[3:] == words
-    assert args[:4] != "mean" or f'--model-args "{args}"' in kept
+def test_lost_gradients_are_skipped_but_not_for_ever():
+    data = RECIPE.load_data()
+    loop = RECIPE.for_data(data).main_loop(data.X_train, [FinishAfter(3)])
+    good = loop.data_stream.draws
 
+    def lost(step):
+        noise, uniform, t = good(step)
+        return [noise * (np.nan if step != 1 else 1), uniform, t]
 
-def test_a_folder_that_holds_a_run_is_left_alone(finished):
-    with pytest.raises(ValueError, match="already holds a run: add --resume_file"):
-        runs.train(SMALL, finished, progress=False)
-
-
-def test_a_folder_of_several_runs_is_not_guessed_at(finished, tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        file = (finished / checkpoint.FILE_NAME).read_bytes()
-        (tmp_path / name / checkpoint.FILE_NAME).write_bytes(file)
-    with pytest.raises(ValueError, match="several runs: give one of a, b"):
-        runs.load_run(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "field, value, match",
-    [
-        ("trajectory_length", 1, "T = 1: .*at least 2"),
-        ("step1_beta", 0.0, r"step1_beta = 0 lies outside \(0, 1\)"),
-        ("step1_beta", 1.5, r"step1_beta = 1.5 lies outside"),
-        ("dataset", "CATS", "unknown dataset 'CATS': there are SWISS_ROLL"),
-        ("schedule", "cosine", "unknown schedule 'cosine': there are baseline"),
-        ("rule", "SGD", "unknown rule 'SGD': there are Adam, RMSProp"),
-        ("n_hidden", 0, "n_hidden = 0"),
-        ("n_steps", -5, "n_steps = -5"),
-        ("n_t_per_minibatch", -1, "n_t_per_minibatch = -1"),
-    ],
-)
-def test_recipes_refuse_bad_settings(field, value, match):
-    with pytest.raises(ValueError, match=match):
-        dataclasses.replace(SMALL, **{field: value})
-
-
-@pytest.mark.parametrize(
-    "data, match",
-    [
-        (np.array([[0.0, 1.0]] * 9 + [[np.nan, 0.0]]), "holds nan in row 9"),
-        (np.array([[0.0, 1.0]] * 9 + [[0.0, -np.inf]]), "holds -inf in row 9"),
-        (np.zeros((10, 3)), r"shape \(10, 3\), but this model takes \(n, 2\)"),
-        (np.zeros(10), r"shape \(10,\)"),
-        (np.zeros((0, 2)), r"shape \(0, 2\)"),
-        ([["a", "b"]], "not an array of numbers"),
-        (np.zeros((3, 2)), "batch_size = 8 exceeds the 3 training samples"),
-    ],
-)
-def test_bad_training_data_are_refused(data, match):
-    with pytest.raises(ValueError, match=match):
-        SMALL.main_loop(data)
-
-
-def test_bad_data_are_refused_by_evaluation(finished):
-    model, _, _ = runs.load_run(finished)
-    with pytest.raises(ValueError, match="holds nan in row 1"):
-        evaluation.bound_per_sample(model, [[0.0, 0.0], [np.nan, 0.0]])
-
-
-def test_truncated_checkpoints_are_refused(finished, tmp_path):
-    whole = (finished / checkpoint.FILE_NAME).read_bytes()
-    for size in (0, 10, len(whole) // 2, len(whole) - 1):
-        file = tmp_path / "cut.npz"
-        file.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match="damaged or of another kind"):
-            runs.load_run(file)
-
-
-def test_damage_is_noticed_or_harmless(finished, tmp_path):
-    """Flip one byte here and there: the same arrays come back, or an error does."""
-    whole = (finished / checkpoint.FILE_NAME).read_bytes()
-    good, _ = checkpoint.load(finished)
-    noticed = 0
-    for place in np.random.default_rng(0).integers(len(whole), size=200):
-        data = bytearray(whole)
-        data[place] ^= 0xFF
-        (tmp_path / "bad.npz").write_bytes(data)
-        try:
-            arrays, _ = checkpoint.load(tmp_path / "bad.npz")
-        except ValueError:
-            noticed += 1
-            continue
-        for name in arrays.keys() & good.keys():
-            np.testing.assert_array_equal(arrays[name], good[name])
-    assert noticed > 100
-
-
-def test_foreign_files_are_refused(tmp_path):
-    np.savez(tmp_path / "foreign.npz", a=np.zeros(3))
-    with pytest.raises(ValueError, match="not a checkpoint of dpm"):
-        runs.load_run(tmp_path / "foreign.npz")
-    np.savez(tmp_path / "pickle.npz", meta=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValueError, match="damaged or of another kind"):
-        runs.load_run(tmp_path / "pickle.npz")
-
-
-def test_checkpoint_of_another_model_is_refused(finished):
-    with pytest.raises(ValueError, match="trained with n_hidden = 3, but 4"):
-        runs.train(dataclasses.replace(SMALL, n_hidden=4), finished, resume=True)
-    arrays, meta = checkpoint.load(finished)
-    other = dataclasses.replace(SMALL, n_hidden=4).build_model()
-    values = {k[6:]: v for k, v in arrays.items() if k.startswith("param/")}
-    with pytest.raises(ValueError, match=r"rbf.centers has shape \(3, 2\)"):
-        other.set_parameter_values(values)
-    with pytest.raises(ValueError, match="another kind of model"):
-        meta["recipe"]["spatial_width"] = 28
-        checkpoint.save(finished / "odd.npz", arrays, meta)
-        runs.load_run(finished / "odd.npz")
-
-
-def test_unwritable_folder_is_reported_before_training(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(SwissRollRecipe, "main_loop", None)  # training would fail
-    with pytest.raises(ValueError, match="cannot be written to"):
-        runs.train(SMALL, tmp_path / "file" / "run")
-
-
-def test_a_failed_save_leaves_the_old_checkpoint(finished, monkeypatch):
-    before = (finished / checkpoint.FILE_NAME).read_bytes()
-
-    def full_disk(*args, **kwargs):
-        args[0].write(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(np, "savez_compressed", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        checkpoint.save(finished / checkpoint.FILE_NAME, {}, {})
-    assert (finished / checkpoint.FILE_NAME).read_bytes() == before
-    assert not list(finished.glob(".*.tmp"))
-
-
-def test_a_cost_that_is_not_a_number_stops_the_run():
-    loop = SMALL.main_loop(SMALL.load_data().X_train)
-    readout = loop.model.mlp.readout.b
-    readout.set_value(readout.get_value() * np.nan)
-    with pytest.raises(FloatingPointError, match="step 0"):
+    loop.data_stream.draws = lost
+    loop.run()
+    assert np.isnan(loop.costs[0]) and np.isfinite(loop.costs[1])
+    for value in loop.model.get_parameter_values().values():
+        assert np.isfinite(value).all()
+    loop = RECIPE.for_data(data).main_loop(data.X_train, [FinishAfter(99)])
+    loop.data_stream.draws = lambda step: [good(step)[0] * np.nan, *good(step)[1:]]
+    with pytest.raises(FloatingPointError, match=f"at step {TOLERATED - 1}"):
         loop.run()
+
+
+def test_bad_options_are_refused_in_one_line(refuse, tmp_path, small_mnist):
+    out = ["--output-dir", tmp_path]
+    check = [
+        (
+            "unknown dataset 'CATS': there are BARK, CIFAR10, DEAD_LEAVES, DIGITS, "
+            "HEARTBEAT, MNIST, SWISS",
+            "--dataset",
+            "CATS",
+        ),
+        ("unknown model argument 'n_scale': there are", "--model-args", "n_scale=2"),
+        ("cannot be read", "--model-args", "n_scales=__import__('os').getpid()"),
+        ("n_scales = 5 needs a width", "--model-args", "n_scales=5"),
+        ("but MNIST has images of 8 x 8", "--model-args", "spatial_width=28"),
+        ("add --dataset SWISS_ROLL", "--n-hidden", "16"),
+        ("exceeds the 40 training samples", "--batch-size", "41"),
+        ("n_steps = 0", "--n-steps", "0"),
+        ("is neither true nor false", "--plot_before_training", "maybe"),
+        ("dropout_rate = 1.0", "--dropout_rate", "1"),
+    ]
+    for match, *words in check:
+        refuse(match, *out, *words, folder=tmp_path)
+    refuse("does not exist: make it", "--output-dir", tmp_path / "no", folder=tmp_path)
+    nowhere = {"DPM_DATA": str(tmp_path / "nowhere")}
+    refuse("nowhere is not a folder", *out, folder=tmp_path, env=nowhere)
+
+
+def test_a_refusal_is_the_exit_status_of_the_process(tmp_path):
+    words = command("--output-dir", tmp_path, "--n-steps", 0)
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_label_files_and_bad_checkpoints_are_refused(refuse, tmp_path, finished):
+    data = tmp_path / "data"
+    (data / "mnist").mkdir(parents=True)
+    labels = (0x801).to_bytes(4, "big") + (3).to_bytes(4, "big") + b"123"
+    for name in ("train", "t10k"):
+        (data / "mnist" / f"{name}-images-idx3-ubyte").write_bytes(labels)
+    (tmp_path / "runs").mkdir()
+    refuse(
+        "holds labels", "--output-dir", tmp_path / "runs",
+        folder=tmp_path, env={"DPM_DATA": str(data)},
+    )  # fmt: skip
+    whole = (finished[0] / checkpoint.FILE_NAME).read_bytes()
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    refuse("damaged or of another kind", "--resume_file", cut, folder=tmp_path)
+    np.savez(tmp_path / "foreign.npz", a=1)
+    refuse(
+        "not a checkpoint of dpm", "--resume_file", tmp_path / "foreign.npz",
+        folder=tmp_path,
+    )  # fmt: skip
+    whole_copy = tmp_path / "copy.npz"
+    whole_copy.write_bytes(whole)
+    refuse("not the checkpoint.npz of a run", "--resume_file", whole_copy,
+           folder=tmp_path)  # fmt: skip
+    refuse("leave out --dataset", "--resume_file", finished[0], "--dataset", "MNIST")
+    refuse("batch_size = 8, not 9", "--resume_file", finished[0], "--batch-size", "9")
+
+
+def test_a_model_of_another_size_is_not_scored_on_these_images(finished):
+    model, _, _ = runs.load_run(finished[0])
+    other = datasets.load("MNIST")
+    other.image_shape = (1, 4, 16)
+    with pytest.raises(ValueError, match=r"takes images of shape \(1, 8, 8\)"):
+        evaluation.evaluate(model, other)
+
+
+def test_model_arguments_are_literals_only():
+    parsed = commands.parse_model_args("n_scales=3, variant='paper', learn_beta=True")
+    assert parsed == {"n_scales": 3, "variant": "paper", "learn_beta": True}
+    assert commands.parse_model_args("") == {}
+    for bad in ("n_scales", "3", "a=b", "a=f()", "a=1)+dict(b=2", "**{}", "a=1;b=2"):
+        with pytest.raises(ValueError, match="cannot be read"):
+            commands.parse_model_args(bad)
+
+
+# -- named recipes -----
+
+
+def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
+    steps = {"MNIST": 1000, "CIFAR10": 1000, "DEAD_LEAVES": 1000, "TEXTURE": 500}
+    for dataset in datasets.image_sets():
+        assert names(dataset) == ["reference", "paper", "ours", "quick"]
+        assert named("reference", dataset) == ImageRecipe(dataset)
+        paper = named("paper", dataset)
+        assert paper.model_args["variant"] == "paper"
+        choices = paper.model_args.keys() & CHOICES.keys()
+        assert choices <= {"sum_over_t"}  # the paper's in all else
+        assert paper.model_args.keys() - choices <= {"variant", *SIZES}
+    for dataset, T in steps.items():
+        paper, ours = named("paper", dataset), named("ours", dataset)
+        assert paper.model_args["trajectory_length"] == T
+        assert ours.model_args["trajectory_length"] == T
+        assert 0 < named("quick", dataset).decay_steps < ours.decay_steps
+    assert named("paper", "MNIST").model_args["n_hidden_conv"] == 0  # dense alone
+    for dataset in ("DEAD_LEAVES", "TEXTURE", "BARK"):
+        for name in ("paper", "ours"):
+            model = named(name, dataset).model_args
+            assert model["n_hidden_dense_lower"] == 0 and model["n_scales"] > 1
+    assert named("paper", "CIFAR10").rule == "RMSProp"
+    with pytest.raises(ValueError, match="unknown recipe of MNIST 'wide'"):
+        named("wide", "MNIST")
+
+
+def test_the_command_line_names_recipes():
+    def recipe(text):
+        return train.recipe_from_args(train.parse_args(text.split()))
+
+    assert recipe("") == ImageRecipe("MNIST") == recipe("--recipe reference")
+    assert recipe("--dataset MNIST") == ImageRecipe("MNIST")
+    assert recipe("--dataset CIFAR10") == ImageRecipe("CIFAR10")
+    ours = recipe("--dataset MNIST --recipe ours")
+    assert ours.decay_steps > 0 and ours.t_per_image
+    assert recipe("--dataset MNIST --quick").decay_steps < ours.decay_steps
+    changed = "--recipe ours --decay-steps 9 --rule RMSProp --t-per-image no"
+    changed = recipe(f"--dataset MNIST {changed}")
+    assert changed.model_args == ours.model_args and not changed.t_per_image
+    assert (changed.decay_steps, changed.rule) == (9, "RMSProp")
+    other = recipe(
+        "--dataset DEAD_LEAVES --recipe ours --model-args n_scales=1 --data-args seed=3"
+    )
+    assert other.data_args == {"noise": 4.0, "seed": 3}
+    assert other.model_args["n_scales"] == 1
+    assert recipe("--dataset HEARTBEAT --quick").n_steps == 60_000
+    for words in ("--dataset SWISS_ROLL --decay-steps 9", "--recipe wide"):
+        with pytest.raises(ValueError):
+            recipe(words)
+
+
+def test_the_rate_falls_to_nothing_and_the_run_ends():
+    recipe = ImageRecipe(
+        batch_size=8,
+        model_args=MODEL_ARGS,
+        decay_steps=6,
+        rule="Adam",
+        t_per_image=True,
+    )
+    loop = runs.train(recipe, progress=False)
+    assert loop.iterations_done == 6
+    assert float(loop.algorithm.step_rule.learning_rate.get_value()) < 1e-9
+    t = next(v for v in loop.algorithm.inputs if v.name == "t")
+    assert t.type.shape == (8, 1)
+    noise, uniform, times = loop.data_stream.draws(0)
+    assert times.shape == (8, 1) and len(set(times.ravel())) > 1
+
+
+def test_runs_from_before_a_setting_existed_go_on(tmp_path):
+    """What their description does not name has the default."""
+    runs.train(RECIPE, tmp_path, n_steps=2, progress=False, ext_every_n=0)
+    arrays, meta = checkpoint.load(tmp_path)
+    for name in ("rule", "decay_steps", "t_per_image", "data_args"):
+        del meta["recipe"][name]
+    checkpoint.save(tmp_path / checkpoint.FILE_NAME, arrays, meta)
+    more = runs.train(
+        RECIPE, tmp_path, True, n_steps=3, progress=False, ext_every_n=0
+    )  # what the data decide, such as spatial_width, need not be said again
+    assert more.iterations_done == 3
+
+
+def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys):
+    run_folder = tmp_path / "run"
+    runs.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
+    monkeypatch.setattr(evaluate, "LARGE", 500)
+    sizes = {}
+    for bits in (2, 10):
+        out = tmp_path / f"{bits}.npz"
+        words = [str(run_folder), "--export", str(out), "--bits", str(bits)]
+        assert evaluate.main(words) == 0
+        arrays, meta = checkpoint.load(out)
+        sizes[bits] = out.stat().st_size
+        assert meta["bits"] == bits and meta["report"]["K"]["value"]
+        kinds = {v.dtype.name for v in arrays.values()}
+        assert kinds == {"float16", "float32"}
+        whole, _ = checkpoint.load(run_folder)
+        for path, value in arrays.items():
+            np.testing.assert_allclose(
+                value, whole[path], rtol=2.0 ** -(bits + 1) + 2e-3, atol=1e-5
+            )
+    assert sizes[2] < sizes[10]
+    assert evaluate.main([*words[:-1], "11"]) == 2
+    assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err
+
+
+def test_a_weighted_cost_is_not_shown_as_the_bound():
+    by_bound, by_picture = named("reference", "MNIST"), named("ours", "MNIST")
+    assert by_picture.model_args["weighting"] == "picture"
+    assert by_bound.cost_name == "K - L_null"
+    assert by_picture.cost_name == "weighted K - L_null"
+
+
+def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):
+    recipe = dataclasses.replace(
+        RECIPE, model_args={**RECIPE.model_args, "mean": "guess"}
+    )
+    run, out = tmp_path / "run", tmp_path / "out.npz"
+    runs.train(recipe, run, n_steps=2, progress=False, ext_every_n=0)
+    K = {}
+    for limit in (None, 1e-3):
+        words = [str(run), "--json", "--export", str(out)]
+        words += [] if limit is None else ["--guess-limit", str(limit)]
+        assert evaluate.main(words) == 0
+        K[limit] = json.loads(capsys.readouterr().out)["K"]["value"]
+        model, _, meta = runs.load_run(out)
+        assert model.guess_limit == limit
+        assert meta["recipe"]["model_args"].get("guess_limit") == limit
+        assert meta["report"]["K"]["value"] == K[limit]
+    assert K[None] != K[1e-3]
+    assert evaluate.main([str(run), "--guess-limit", "-1"]) == 2
+    assert "guess_limit = -1.0: it must be positive" in capsys.readouterr().err
+
+
+def test_a_run_can_start_with_the_parameters_of_another(tmp_path):
+    first = runs.train(RECIPE, tmp_path / "a", n_steps=2, progress=False, ext_every_n=0)
+    other = dataclasses.replace(RECIPE, learning_rate=1e-9, rule="Adam")
+    options = {"progress": False, "ext_every_n": 0, "n_steps": 1}
+    second = runs.train(other, tmp_path / "b", start=tmp_path / "a", **options)
+    for path, value in second.model.get_parameter_values().items():
+        before = first.model.get_parameter_values()[path]
+        np.testing.assert_allclose(value, before, atol=1e-7)
+    _, meta = checkpoint.load(tmp_path / "b")
+    assert meta["start"]["iterations_done"] == 2
+    more = runs.train(
+        second.data_stream.recipe, tmp_path / "b", True, **{**options, "n_steps": 2}
+    )
+    assert more.iterations_done == 2
+    assert checkpoint.load(tmp_path / "b")[1]["start"] == meta["start"]
+    wider = dataclasses.replace(RECIPE, model_args={**MODEL_ARGS, "n_hidden_conv": 3})
+    with pytest.raises(ValueError, match="has shape"):
+        runs.train(wider, tmp_path / "c", start=tmp_path / "a", **options)
+
+
+def test_a_bad_start_leaves_no_folder(tmp_path, capsys):
+    words = ["--output-dir", str(tmp_path), "--batch-size", "8", "--model-args", ARGS]
+    assert train.main([*words, "--start-from", str(tmp_path / "nothing")]) == 2
+    assert "error: no checkpoint at" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

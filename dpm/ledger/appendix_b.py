@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from dpm import binomial, bound, exact, gaussian, schedule
-from dpm.ledger import agree, equation, holds, value
+from dpm import exact
+from dpm.diffusion import binomial, bound, gaussian, schedule
+from dpm.ledger.entries import agree, equation, holds, value
 from dpm.ledger.worlds import (
     BETA,
     CELL,
@@ -33,8 +34,8 @@ CHAPTER = "training"
     37,
     r"L \ge K",
     CHAPTER,
-    "exact.World.log_likelihood",
-    "exact.World.lower_bound",
+    "exact.world.World.log_likelihood",
+    "exact.world.World.lower_bound",
 )
 def gap_is_a_divergence():
     """L - K against the divergence between the trajectories that q draws from a data
@@ -52,7 +53,7 @@ def gap_is_a_divergence():
     38,
     r"K = \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \left( p(\mathbf x^{(T)}) \prod_{t=1}^{T} \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \right)",
     CHAPTER,
-    "exact.World.lower_bound",
+    "exact.world.World.lower_bound",
 )
 def definition_of_K():
     """K step by step against one logarithm of the product for every trajectory, the
@@ -71,7 +72,7 @@ def definition_of_K():
     39,
     r"K = \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \left( \log p(\mathbf x^{(T)}) + \log \prod_{t=1}^{T} \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \right)",
     CHAPTER,
-    "exact.World.lower_bound",
+    "exact.world.World.lower_bound",
 )
 def end_taken_out_of_the_product():
     """K against the mean over trajectories of two logarithms, that of the end and that
@@ -86,9 +87,9 @@ def end_taken_out_of_the_product():
     40,
     r"\begin{aligned} K = & \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \left( \sum_{t=1}^{T} \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \right) \cr & + \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log p(\mathbf x^{(T)}) \end{aligned}",
     CHAPTER,
-    "exact.World.lower_bound",
-    "exact.World.mean",
-    "exact.World.log_ratio",
+    "exact.world.World.lower_bound",
+    "exact.world.World.mean",
+    "exact.world.World.log_ratio",
 )
 def two_integrals():
     """Averages of the log ratios of single steps, taken from pairs of states, against
@@ -104,9 +105,9 @@ def two_integrals():
     41,
     r"\begin{aligned} K = & \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \sum_{t=1}^{T} \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \cr & + \int d\mathbf x^{(T)} \, q(\mathbf x^{(T)}) \log p(\mathbf x^{(T)}) \end{aligned}",
     CHAPTER,
-    "exact.World.lower_bound",
-    "exact.World.q",
-    "exact.World.p",
+    "exact.world.World.lower_bound",
+    "exact.world.World.q",
+    "exact.world.World.p",
 )
 def end_needs_its_own_state_only():
     """The mean of log p(x^T) under the marginal q(x^T) against its mean over whole
@@ -122,12 +123,12 @@ def end_needs_its_own_state_only():
     42,
     r"\begin{aligned} K = & \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \sum_{t=1}^{T} \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \cr & + \int d\mathbf x^{(T)} \, q(\mathbf x^{(T)}) \log \pi(\mathbf x^{(T)}) \end{aligned}",
     CHAPTER,
-    "exact.World.lower_bound",
-    "bound.binomial_entropies",
-    "bound.gaussian_entropies",
-    "binomial.entropy",
-    "gaussian.entropy",
-    "schedule.beta_cumulative",
+    "exact.world.World.lower_bound",
+    "diffusion.bound.binomial_entropies",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.binomial.entropy",
+    "diffusion.gaussian.entropy",
+    "diffusion.schedule.beta_cumulative",
 )
 def forward_steps_as_entropies():
     """K from the log rates of the reverse steps, the package's entropies of the forward
@@ -151,13 +152,13 @@ def forward_steps_as_entropies():
     43,
     r"K = \sum_{t=1}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} - H_p(\mathbf X^{(T)})",
     CHAPTER,
-    "exact.World.lower_bound",
-    "bound.binomial_entropies",
-    "bound.gaussian_entropies",
-    "bound.null_log_likelihood",
-    "gaussian.entropy",
-    "binomial.entropy",
-    "schedule.beta_cumulative",
+    "exact.world.World.lower_bound",
+    "diffusion.bound.binomial_entropies",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.bound.null_log_likelihood",
+    "diffusion.gaussian.entropy",
+    "diffusion.binomial.entropy",
+    "diffusion.schedule.beta_cumulative",
 )
 def cross_entropy_to_pi():
     """With the entropy of pi for the last term: equal to K for bits of pi's mean
@@ -182,11 +183,11 @@ def cross_entropy_to_pi():
     44,
     r"p(\mathbf x^{(0)} \mid \mathbf x^{(1)}) = q(\mathbf x^{(1)} \mid \mathbf x^{(0)}) \, \frac{\pi(\mathbf x^{(0)})}{\pi(\mathbf x^{(1)})} = T_\pi(\mathbf x^{(0)} \mid \mathbf x^{(1)}; \beta_1)",
     CHAPTER,
-    "gaussian.forward_kernel",
-    "gaussian.log_prob",
-    "binomial.forward_kernel",
-    "binomial.log_prob",
-    "exact.bits_world",
+    "diffusion.gaussian.forward_kernel",
+    "diffusion.gaussian.log_prob",
+    "diffusion.binomial.forward_kernel",
+    "diffusion.binomial.log_prob",
+    "exact.world.bits_world",
 )
 def first_reverse_step():
     """The forward kernel from x^1 to x^0 against that from x^0 to x^1 times the ratio
@@ -211,9 +212,9 @@ def first_reverse_step():
     45,
     r"\begin{aligned} K = & \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \cr & + \int d\mathbf x^{(0)} d\mathbf x^{(1)} \, q(\mathbf x^{(0)}, \mathbf x^{(1)}) \log \frac{q(\mathbf x^{(1)} \mid \mathbf x^{(0)}) \, \pi(\mathbf x^{(0)})}{q(\mathbf x^{(1)} \mid \mathbf x^{(0)}) \, \pi(\mathbf x^{(1)})} - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
-    "exact.World.lower_bound",
-    "exact.World.mean",
-    "bound.binomial_entropies",
+    "exact.world.World.lower_bound",
+    "exact.world.World.mean",
+    "diffusion.bound.binomial_entropies",
 )
 def first_step_put_in():
     """K against the terms from t = 2 on, the first one written with q and pi, and the
@@ -232,10 +233,10 @@ def first_step_put_in():
     46,
     r"K = \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} - H_p(\mathbf X^{(T)})",
     CHAPTER,
-    "exact.World.lower_bound",
-    "bound.binomial_entropies",
-    "bound.gaussian_entropies",
-    "schedule.beta_cumulative",
+    "exact.world.World.lower_bound",
+    "diffusion.bound.binomial_entropies",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.schedule.beta_cumulative",
 )
 def first_step_left_out():
     """Equal to K for bits of pi's activity, and on a line for data of unit variance;
@@ -257,8 +258,8 @@ def first_step_left_out():
     47,
     r"K = \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)}, \mathbf x^{(0)})} - H_p(\mathbf X^{(T)})",
     CHAPTER,
-    "exact.World.lower_bound",
-    "exact.World.log_q_steps",
+    "exact.world.World.lower_bound",
+    "exact.world.World.log_q_steps",
 )
 def markov():
     """The probability of a step given also where the trajectory began, counted from all
@@ -276,13 +277,13 @@ def markov():
     48,
     r"K = \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \left[ \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)})} \, \frac{q(\mathbf x^{(t-1)} \mid \mathbf x^{(0)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(0)})} \right] - H_p(\mathbf X^{(T)})",
     CHAPTER,
-    "binomial.posterior",
-    "binomial.marginal",
-    "gaussian.posterior",
-    "schedule.beta_cumulative",
-    "exact.World.posterior",
-    "exact.World.jump",
-    "exact.World.lower_bound",
+    "diffusion.binomial.posterior",
+    "diffusion.binomial.marginal",
+    "diffusion.gaussian.posterior",
+    "diffusion.schedule.beta_cumulative",
+    "exact.world.World.posterior",
+    "exact.world.World.jump",
+    "exact.world.World.lower_bound",
 )
 def bayes():
     """The package's posterior and marginals against those counted from trajectories,
@@ -321,12 +322,12 @@ def bayes():
     49,
     r"\begin{aligned} K = & \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)})} \cr & + \sum_{t=2}^{T} \left[ H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) \right] - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
-    "exact.World.H",
-    "exact.World.lower_bound",
-    "bound.binomial_entropies",
-    "bound.gaussian_entropies",
-    "binomial.entropy",
-    "gaussian.entropy",
+    "exact.world.World.H",
+    "exact.world.World.lower_bound",
+    "diffusion.bound.binomial_entropies",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.binomial.entropy",
+    "diffusion.gaussian.entropy",
 )
 def marginals_as_entropies():
     """Entropies given the data, of the world and the package, against mean logarithms
@@ -352,10 +353,10 @@ def marginals_as_entropies():
     50,
     r"\begin{aligned} K = & \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)})} \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
-    "exact.World.H",
-    "exact.World.mean",
-    "exact.World.posterior",
-    "exact.World.lower_bound",
+    "exact.world.World.H",
+    "exact.world.World.mean",
+    "exact.world.World.posterior",
+    "exact.world.World.lower_bound",
 )
 def telescope():
     """K against the first and the last entropy alone, with the mean log ratio of the
@@ -377,12 +378,12 @@ def telescope():
     51,
     r"\begin{aligned} K = & -\sum_{t=2}^{T} \int d\mathbf x^{(0)} d\mathbf x^{(t)} \, q(\mathbf x^{(0)}, \mathbf x^{(t)}) \, D_{KL}\left( q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)}) \,\middle\|\, p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \right) \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
-    "binomial.kl",
-    "binomial.posterior",
-    "gaussian.kl",
-    "gaussian.posterior",
-    "schedule.beta_cumulative",
-    "bound.lower_bound",
+    "diffusion.binomial.kl",
+    "diffusion.binomial.posterior",
+    "diffusion.gaussian.kl",
+    "diffusion.gaussian.posterior",
+    "diffusion.schedule.beta_cumulative",
+    "diffusion.bound.lower_bound",
 )
 def divergences_of_each_step():
     """The package's divergence of every step against the mean log ratio of posterior

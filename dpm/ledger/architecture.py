@@ -6,7 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from dpm import model as models
-from dpm.ledger import agree, equation, value
+from dpm.ledger.entries import agree, equation, value
 
 CHAPTER = "architecture"
 T, J, WIDTH = 11, 4, 2
@@ -98,7 +98,7 @@ def coefficients():
     r"\Sigma_{ii} = \sigma\left(z_i^\Sigma + \sigma^{-1}(\beta_t)\right)",
     CHAPTER,
     "model.DiffusionModel.get_mu_sigma",
-    "vectors.GaussianDiffusion.perturb_forward",
+    "diffusion.vectors.GaussianDiffusion.perturb_forward",
 )
 def variance_of_the_reverse_step():
     """The model's variance against odds: those of Sigma are those of beta times the

@@ -1,15 +1,5 @@
 """All chapters with numbered equations: a new one is a line here."""
 
-from dpm.ledger import (
-    appendix_b,  # noqa: F401
-    architecture,  # noqa: F401
-    entropy,  # noqa: F401
-    perturbed,  # noqa: F401
-    posteriors,  # noqa: F401
-    probability,  # noqa: F401
-    training,  # noqa: F401
-    trajectories,  # noqa: F401
-)
 from dpm.ledger.entries import Entry, entered
 
 

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dpm import bound, exact, schedule
-from dpm.ledger import value
+from dpm import exact
+from dpm.diffusion import bound, schedule
+from dpm.ledger.entries import value
 
 START, BEFORE, AFTER = 0, 1, 2  # x^0, x^(t-1), x^t
 

@@ -28,7 +28,7 @@ class Entry:
     chapter : str
         Name of the page where it stands.
     functions : tuple of str
-        What implements it: names below `dpm`, such as ``"gaussian.kl"``.
+        What implements it: names below `dpm`, such as ``"diffusion.gaussian.kl"``.
     check : callable
         Raises AssertionError where the two sides differ.
     """

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dpm import binomial, bound, exact, gaussian
-from dpm.ledger import agree, equation, holds, value
+from dpm import exact
+from dpm.diffusion import binomial, bound, gaussian
 from dpm.ledger.chains import (
     AFTER,
     AS_PI,
@@ -25,6 +25,7 @@ from dpm.ledger.chains import (
     three,
     two_modes,
 )
+from dpm.ledger.entries import agree, equation, holds, value
 
 CHAPTER = "entropy"
 
@@ -36,10 +37,10 @@ H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)} \mid \mathbf
 {} \le H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) \le H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) &
 \end{aligned}""",
     CHAPTER,
-    "bound.entropy_bounds",
-    "bound.trajectory_entropy_bounds",
-    "bound.gaussian_entropies",
-    "bound.binomial_entropies",
+    "diffusion.bound.entropy_bounds",
+    "diffusion.bound.trajectory_entropy_bounds",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.bound.binomial_entropies",
 )
 def entropy_of_a_step_back_between_two_bounds():
     """Both bounds of the package, for bits and for five numbers, against entropies
@@ -68,8 +69,8 @@ def entropy_of_a_step_back_between_two_bounds():
     25,
     r"H_q(\mathbf X^{(t-1)}, \mathbf X^{(t)}) = H_q(\mathbf X^{(t)}, \mathbf X^{(t-1)})",
     CHAPTER,
-    "exact.entropy",
-    "exact.reverse_kernel",
+    "exact.states.entropy",
+    "exact.states.reverse_kernel",
 )
 def entropy_of_a_pair_in_either_order():
     """The pair built by a step forth, summed by hand, against the pair built by the
@@ -86,8 +87,8 @@ def entropy_of_a_pair_in_either_order():
     26,
     r"H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) + H_q(\mathbf X^{(t)}) = H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)})",
     CHAPTER,
-    "exact.World.H",
-    "exact.entropy",
+    "exact.world.World.H",
+    "exact.states.entropy",
 )
 def entropy_of_a_pair_split_both_ways():
     """Each side of the equation, by the package, against the entropy of the pair by
@@ -103,9 +104,9 @@ def entropy_of_a_pair_split_both_ways():
     27,
     r"H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) = H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)})",
     CHAPTER,
-    "exact.World.H",
-    "gaussian.entropy",
-    "binomial.entropy",
+    "exact.world.World.H",
+    "diffusion.gaussian.entropy",
+    "diffusion.binomial.entropy",
 )
 def entropy_of_a_step_back():
     """The step back, from the joint by sums and by the package, against the step forth
@@ -129,9 +130,9 @@ def entropy_of_a_step_back():
     28,
     r"H_q(\mathbf X^{(t)}) \ge H_q(\mathbf X^{(t-1)})",
     CHAPTER,
-    "exact.World.H",
-    "bound.gaussian_entropies",
-    "bound.binomial_entropies",
+    "exact.world.World.H",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.bound.binomial_entropies",
 )
 def entropy_rises_towards_that_of_pi():
     """Entropies by the package rise from step to step and stay below its entropy of pi;
@@ -153,8 +154,8 @@ def entropy_rises_towards_that_of_pi():
     29,
     r"H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)}) \le 0",
     CHAPTER,
-    "exact.World.H",
-    "exact.kl",
+    "exact.world.World.H",
+    "exact.states.kl",
 )
 def change_of_entropy_is_a_change_of_divergence():
     """The change of entropy by the package against the change of divergence from pi plus
@@ -184,7 +185,7 @@ def change_of_entropy_is_a_change_of_divergence():
     30,
     r"H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) \le H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)})",
     CHAPTER,
-    "bound.entropy_bounds",
+    "diffusion.bound.entropy_bounds",
 )
 def upper_bound():
     """The package's upper bound is above the true entropy, by sums, where the condition
@@ -208,7 +209,7 @@ def upper_bound():
     31,
     r"H_q(\mathbf X^{(0)} \mid \mathbf X^{(t)}) \ge H_q(\mathbf X^{(0)} \mid \mathbf X^{(t-1)})",
     CHAPTER,
-    "exact.World.H",
+    "exact.world.World.H",
 )
 def the_start_is_forgotten():
     """How uncertain x^0 is given x^t, by the package: it grows in every step, for any
@@ -227,7 +228,7 @@ H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)}) &\ge H_q(\mathbf X^{(0)} \mid \mat
 &\quad {} - H_q(\mathbf X^{(0)} \mid \mathbf X^{(t)}) - H_q(\mathbf X^{(t)})
 \end{aligned}""",
     CHAPTER,
-    "exact.World.H",
+    "exact.world.World.H",
 )
 def entropies_added_on_both_sides():
     """The right side by the package is below the left side, by sums, and by as much as
@@ -246,8 +247,8 @@ def entropies_added_on_both_sides():
     33,
     r"H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)}) \ge H_q(\mathbf X^{(0)}, \mathbf X^{(t-1)}) - H_q(\mathbf X^{(0)}, \mathbf X^{(t)})",
     CHAPTER,
-    "exact.World.jump",
-    "exact.entropy",
+    "exact.world.World.jump",
+    "exact.states.entropy",
 )
 def entropies_of_pairs_with_the_start():
     """Entropies of x^0 with x^(t-1) and with x^t, from the package's jumps, against the
@@ -267,8 +268,8 @@ def entropies_of_pairs_with_the_start():
     34,
     r"H_q(\mathbf X^{(t-1)}) - H_q(\mathbf X^{(t)}) \ge H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)})",
     CHAPTER,
-    "bound.gaussian_entropies",
-    "bound.binomial_entropies",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.bound.binomial_entropies",
 )
 def change_of_entropy_given_the_start():
     """The right side from the package's closed forms, the left side by sums: never
@@ -290,7 +291,7 @@ def change_of_entropy_given_the_start():
     35,
     r"H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(t)}) \ge H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)})",
     CHAPTER,
-    "bound.entropy_bounds",
+    "diffusion.bound.entropy_bounds",
 )
 def lower_bound():
     """The package's lower bound, below the true entropy for any data and equal to it
@@ -316,9 +317,9 @@ H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) &\ge H_q(\mathbf X^{(t-1)} \mid \mat
 &\ge H_q(\mathbf X^{(t)} \mid \mathbf X^{(t-1)}) + H_q(\mathbf X^{(t-1)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(t)} \mid \mathbf X^{(0)})
 \end{aligned}""",
     CHAPTER,
-    "bound.entropy_bounds",
-    "bound.trajectory_entropy_bounds",
-    "exact.World.H",
+    "diffusion.bound.entropy_bounds",
+    "diffusion.bound.trajectory_entropy_bounds",
+    "exact.world.World.H",
 )
 def bounds_on_the_whole_way_back():
     """Sums of the package's bounds around the entropy of x^1..x^(T-1) given x^T, summed

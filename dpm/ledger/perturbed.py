@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm import binomial, exact, factors, gaussian, sampler
-from dpm.ledger import agree, equation, holds, value
+from dpm import exact, sampler
+from dpm.diffusion import binomial, factors, gaussian
+from dpm.ledger.entries import agree, equation, holds, value
 
 CHAPTER = "perturbed"
 MU = np.array([0.4, -0.3])
@@ -76,10 +77,10 @@ def still_model(mu_of, sigma):
     52,
     r"\tilde p(\mathbf y \mid \mathbf x^{(t)}) \propto p(\mathbf y \mid \mathbf x^{(t)}) \, r(\mathbf y)",
     CHAPTER,
-    "gaussian.product",
-    "gaussian.log_prob",
-    "binomial.product",
-    "binomial.log_prob",
+    "diffusion.gaussian.product",
+    "diffusion.gaussian.log_prob",
+    "diffusion.binomial.product",
+    "diffusion.binomial.log_prob",
 )
 def modified_step():
     """Log of the package's product less log p and log r, written by hand: one constant
@@ -100,7 +101,7 @@ def modified_step():
     53,
     r"p(\mathbf y \mid \mathbf x^{(t)}) \, r(\mathbf y) = \mathcal N(\mathbf y; \mu, \Sigma) \, r(\mathbf y)",
     CHAPTER,
-    "gaussian.log_prob",
+    "diffusion.gaussian.log_prob",
     "sampler.compile_get_mu_sigma",
 )
 def step_is_a_gaussian():
@@ -121,8 +122,8 @@ def step_is_a_gaussian():
     54,
     r"\tilde p(\mathbf y \mid \mathbf x^{(t)}) \propto \exp[-E(\mathbf y)]",
     CHAPTER,
-    "gaussian.product",
-    "gaussian.log_prob",
+    "diffusion.gaussian.product",
+    "diffusion.gaussian.log_prob",
 )
 def density_from_an_energy():
     """The exponential of minus a sum of two parabolas, normalised on a fine line,
@@ -138,7 +139,7 @@ def density_from_an_energy():
     55,
     r"E(\mathbf y) = \frac12 (\mathbf y - \mu)^T \Sigma^{-1} (\mathbf y - \mu) + E_r(\mathbf y)",
     CHAPTER,
-    "gaussian.log_prob",
+    "diffusion.gaussian.log_prob",
 )
 def two_energies():
     """The quadratic form plus E_r against minus the logarithm of step times r, for a
@@ -152,8 +153,8 @@ def two_energies():
     r"E_r(\mathbf y) \approx E_r(\mu) + (\mathbf y - \mu)^T \mathbf g",
     CHAPTER,
     "sampler.compile_get_mu_sigma",
-    "factors.Smooth.slope",
-    "gaussian.perturb",
+    "diffusion.factors.Smooth.slope",
+    "diffusion.gaussian.perturb",
 )
 def first_order_expansion():
     """With the slope that the sampler's step contains, what the expansion leaves out
@@ -176,8 +177,8 @@ def first_order_expansion():
     57,
     r"E(\mathbf y) \approx \frac12 (\mathbf y - \mu)^T \Sigma^{-1} (\mathbf y - \mu) + (\mathbf y - \mu)^T \mathbf g + \text{constant}",
     CHAPTER,
-    "gaussian.perturb",
-    "gaussian.log_prob",
+    "diffusion.gaussian.perturb",
+    "diffusion.gaussian.log_prob",
 )
 def energy_with_a_straight_factor():
     """The form on the right against minus the log density of the perturbed step, up to
@@ -197,8 +198,8 @@ def energy_with_a_straight_factor():
     58,
     r"\begin{aligned} E(\mathbf y) \approx{} & \frac12 \mathbf y^T \Sigma^{-1} \mathbf y - \frac12 \mathbf y^T \Sigma^{-1} \mu - \frac12 \mu^T \Sigma^{-1} \mathbf y \cr & + \frac12 \mathbf y^T \Sigma^{-1} \Sigma \mathbf g + \frac12 \mathbf g^T \Sigma \Sigma^{-1} \mathbf y + \text{constant} \end{aligned}",
     CHAPTER,
-    "gaussian.perturb",
-    "gaussian.log_prob",
+    "diffusion.gaussian.perturb",
+    "diffusion.gaussian.log_prob",
 )
 def square_multiplied_out():
     """The five terms, with a full covariance, against minus the log density of the
@@ -219,8 +220,8 @@ def square_multiplied_out():
     59,
     r"E(\mathbf y) \approx \frac12 (\mathbf y - \mu + \Sigma \mathbf g)^T \Sigma^{-1} (\mathbf y - \mu + \Sigma \mathbf g) + \text{constant}",
     CHAPTER,
-    "gaussian.perturb",
-    "gaussian.log_prob",
+    "diffusion.gaussian.perturb",
+    "diffusion.gaussian.log_prob",
 )
 def square_completed():
     """The completed square, with a full covariance, against minus the log density of
@@ -235,8 +236,8 @@ def square_completed():
     60,
     r"\tilde p(\mathbf y \mid \mathbf x^{(t)}) \approx \mathcal N(\mathbf y; \mu - \Sigma \mathbf g, \Sigma)",
     CHAPTER,
-    "gaussian.perturb",
-    "gaussian.log_prob",
+    "diffusion.gaussian.perturb",
+    "diffusion.gaussian.log_prob",
 )
 def perturbed_gaussian():
     """For a straight log r and a full covariance the perturbed step is exact: its
@@ -259,11 +260,11 @@ def perturbed_gaussian():
     61,
     r"\begin{aligned} \tilde p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \approx \mathcal N\Big( & \mathbf x^{(t-1)}; \; \mathbf f_\mu(\mathbf x^{(t)}, t) + {} \cr & \mathbf f_\Sigma(\mathbf x^{(t)}, t) \left. \frac{\partial \log r(\mathbf x^{(t-1)\prime})}{\partial \mathbf x^{(t-1)\prime}} \right|_{\mathbf x^{(t-1)\prime} = \mathbf f_\mu(\mathbf x^{(t)}, t)}, \; \mathbf f_\Sigma(\mathbf x^{(t)}, t) \Big) \end{aligned}",
     CHAPTER,
-    "gaussian.perturb",
-    "binomial.perturb",
-    "binomial.product",
+    "diffusion.gaussian.perturb",
+    "diffusion.binomial.perturb",
+    "diffusion.binomial.product",
     "sampler.compile_get_mu_sigma",
-    "factors.Smooth.slope",
+    "diffusion.factors.Smooth.slope",
 )
 def perturbed_step():
     """For a smooth r the step errs in mean and variance as the second order predicts;

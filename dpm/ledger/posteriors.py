@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dpm import binomial, exact, factors, gaussian, sampler
-from dpm.ledger import agree, equation, holds, value
+from dpm import exact, sampler
+from dpm.diffusion import binomial, factors, gaussian
+from dpm.ledger.entries import agree, equation, holds, value
 
 CHAPTER = "multiplying"
 BETA = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -36,10 +37,10 @@ def step_21(t):
     16,
     r"\tilde p(\mathbf x^{(t)}) = \frac{1}{\tilde Z_t} \, p(\mathbf x^{(t)}) \, r(\mathbf x^{(t)})",
     CHAPTER,
-    "gaussian.product",
-    "gaussian.log_prob",
-    "binomial.product",
-    "exact.World.multiplied",
+    "diffusion.gaussian.product",
+    "diffusion.gaussian.log_prob",
+    "diffusion.binomial.product",
+    "exact.world.World.multiplied",
 )
 def modified_marginals():
     """The start of the modified chain, and the product of two Gaussians and of two
@@ -63,7 +64,7 @@ def modified_marginals():
     17,
     r"p(\mathbf x^{(t)}) = \int d\mathbf x^{(t+1)} \, p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) \, p(\mathbf x^{(t+1)})",
     CHAPTER,
-    "exact.World.p",
+    "exact.world.World.p",
 )
 def equilibrium_of_the_reverse_chain():
     """Marginals of the reverse chain against sums over every trajectory, and over the
@@ -82,8 +83,8 @@ def equilibrium_of_the_reverse_chain():
     18,
     r"\tilde p(\mathbf x^{(t)}) = \int d\mathbf x^{(t+1)} \, \tilde p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) \, \tilde p(\mathbf x^{(t+1)})",
     CHAPTER,
-    "exact.World.multiplied",
-    "exact.World.expected",
+    "exact.world.World.multiplied",
+    "exact.world.World.expected",
 )
 def equilibrium_of_the_modified_chain():
     """With r at time t the mean of r(x^0) given x^t, the steps of the package lead from
@@ -104,7 +105,7 @@ def equilibrium_of_the_modified_chain():
     19,
     r"\frac{p(\mathbf x^{(t)}) \, r(\mathbf x^{(t)})}{\tilde Z_t} = \int d\mathbf x^{(t+1)} \, \tilde p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) \, \frac{p(\mathbf x^{(t+1)}) \, r(\mathbf x^{(t+1)})}{\tilde Z_{t+1}}",
     CHAPTER,
-    "exact.World.p",
+    "exact.world.World.p",
 )
 def equilibrium_written_out():
     """Both sides on the grid, with the step of Eq. 21, at every t."""
@@ -118,7 +119,7 @@ def equilibrium_written_out():
     20,
     r"p(\mathbf x^{(t)}) = \int d\mathbf x^{(t+1)} \, \tilde p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) \, \frac{\tilde Z_t \, r(\mathbf x^{(t+1)})}{\tilde Z_{t+1} \, r(\mathbf x^{(t)})} \, p(\mathbf x^{(t+1)})",
     CHAPTER,
-    "exact.World.p",
+    "exact.world.World.p",
 )
 def equilibrium_solved_for_p():
     """Both sides on the grid, with the step of Eq. 21, at every t."""
@@ -132,8 +133,8 @@ def equilibrium_solved_for_p():
     21,
     r"\tilde p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) = p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) \, \frac{\tilde Z_{t+1} \, r(\mathbf x^{(t)})}{\tilde Z_t \, r(\mathbf x^{(t+1)})}",
     CHAPTER,
-    "exact.World.multiplied",
-    "exact.World.expected",
+    "exact.world.World.multiplied",
+    "exact.world.World.expected",
 )
 def modified_step_not_normalised():
     """Columns of Eq. 21's step do not sum to one for constant r; they do, and are the
@@ -154,10 +155,10 @@ def modified_step_not_normalised():
     22,
     r"\tilde p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) = \frac{1}{\tilde Z_t(\mathbf x^{(t+1)})} \, p(\mathbf x^{(t)} \mid \mathbf x^{(t+1)}) \, r(\mathbf x^{(t)})",
     CHAPTER,
-    "exact.World.multiplied",
-    "gaussian.product",
-    "gaussian.log_prob",
-    "binomial.product",
+    "exact.world.World.multiplied",
+    "diffusion.gaussian.product",
+    "diffusion.gaussian.log_prob",
+    "diffusion.binomial.product",
 )
 def modified_step():
     """The modified chain's steps against each column times r over its sum; a Gaussian
@@ -185,16 +186,16 @@ def modified_step():
     r"r(\mathbf x^{(t)}) = r(\mathbf x^{(0)})",
     CHAPTER,
     "sampler.reverse_trajectory",
-    "factors.Exact.apply",
-    "factors.Exact.raised",
-    "factors.Fading.start",
-    "factors.Fading.apply",
-    "gaussian.product",
-    "gaussian.power",
-    "gaussian.sample",
-    "binomial.product",
-    "binomial.power",
-    "binomial.sample",
+    "diffusion.factors.Exact.apply",
+    "diffusion.factors.Exact.raised",
+    "diffusion.factors.Fading.start",
+    "diffusion.factors.Fading.apply",
+    "diffusion.gaussian.product",
+    "diffusion.gaussian.power",
+    "diffusion.gaussian.sample",
+    "diffusion.binomial.product",
+    "diffusion.binomial.power",
+    "diffusion.binomial.sample",
 )
 def constant_and_fading_factor():
     """A walk of the sampler with its noise held at one value, with r constant and with

@@ -4,8 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from dpm import bound, exact
-from dpm.ledger import agree, equation, holds, value
+from dpm import exact
+from dpm.diffusion import bound
+from dpm.ledger.entries import agree, equation, holds, value
 
 CHAPTER = "probability"
 BETA = (0.3, 0.5, 0.4)
@@ -41,8 +42,8 @@ def over_all_ways(terms, paths):
     6,
     r"p(\mathbf x^{(0)}) = \int d\mathbf x^{(1 \dots T)} \, p(\mathbf x^{(0 \dots T)})",
     CHAPTER,
-    "exact.World.p",
-    "exact.World.log_p_steps",
+    "exact.world.World.p",
+    "exact.world.World.log_p_steps",
 )
 def sum_over_all_ways():
     """The reverse chain's end, walked with matrices, against the sum over every
@@ -58,8 +59,8 @@ def sum_over_all_ways():
     7,
     r"p(\mathbf x^{(0)}) = \int d\mathbf x^{(1 \dots T)} \, p(\mathbf x^{(0 \dots T)}) \, \frac{q(\mathbf x^{(1 \dots T)} \mid \mathbf x^{(0)})}{q(\mathbf x^{(1 \dots T)} \mid \mathbf x^{(0)})}",
     CHAPTER,
-    "exact.World.p",
-    "exact.World.log_q_steps",
+    "exact.world.World.p",
+    "exact.world.World.log_q_steps",
 )
 def multiplied_by_one():
     """The sum over every trajectory with the factor q/q, its top by the package and its
@@ -75,9 +76,9 @@ def multiplied_by_one():
     8,
     r"p(\mathbf x^{(0)}) = \int d\mathbf x^{(1 \dots T)} \, q(\mathbf x^{(1 \dots T)} \mid \mathbf x^{(0)}) \, \frac{p(\mathbf x^{(0 \dots T)})}{q(\mathbf x^{(1 \dots T)} \mid \mathbf x^{(0)})}",
     CHAPTER,
-    "exact.World.p",
-    "exact.World.log_p_steps",
-    "exact.World.log_q_steps",
+    "exact.world.World.p",
+    "exact.world.World.log_p_steps",
+    "exact.world.World.log_q_steps",
 )
 def average_over_forward_trajectories():
     """Chances of the forward trajectories, by hand, sum to one; the average with them of
@@ -102,11 +103,11 @@ def estimate_in_plain_words(log_w):
     9,
     r"p(\mathbf x^{(0)}) = \int d\mathbf x^{(1 \dots T)} \, q(\mathbf x^{(1 \dots T)} \mid \mathbf x^{(0)}) \, p(\mathbf x^{(T)}) \prod_{t=1}^{T} \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})}",
     CHAPTER,
-    "bound.log_weight",
-    "bound.log_likelihood_estimate",
-    "exact.World.log_weight",
-    "exact.World.p",
-    "exact.World.draw",
+    "diffusion.bound.log_weight",
+    "diffusion.bound.log_likelihood_estimate",
+    "exact.world.World.log_weight",
+    "exact.world.World.p",
+    "exact.world.World.draw",
 )
 def weights_of_forward_trajectories():
     """Weights against products by hand, and their average over every trajectory against

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from dpm import binomial, bound, exact, gaussian, schedule
-from dpm.ledger import agree, equation, holds, value
+from dpm import exact
+from dpm.diffusion import binomial, bound, gaussian, schedule
+from dpm.ledger.entries import agree, equation, holds, value
 from dpm.ledger.worlds import (
     BETA,
     CELL,
@@ -29,10 +30,10 @@ CHAPTER = "training"
     10,
     r"L = \int d\mathbf x^{(0)} \, q(\mathbf x^{(0)}) \log p(\mathbf x^{(0)})",
     CHAPTER,
-    "exact.World.log_likelihood",
-    "bound.null_log_likelihood",
-    "bound.binomial_null_log_likelihood",
-    "bound.to_bits",
+    "exact.world.World.log_likelihood",
+    "diffusion.bound.null_log_likelihood",
+    "diffusion.bound.binomial_null_log_likelihood",
+    "diffusion.bound.to_bits",
 )
 def log_likelihood():
     """L of a world against the model's probabilities summed over every trajectory; and
@@ -57,8 +58,8 @@ def log_likelihood():
     11,
     r"\begin{aligned} L = \int d\mathbf x^{(0)} \, q(\mathbf x^{(0)}) \log \Bigg( & \int d\mathbf x^{(1 \dots T)} \, q(\mathbf x^{(1 \dots T)} \mid \mathbf x^{(0)}) \, p(\mathbf x^{(T)}) \cr & \prod_{t=1}^{T} \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \Bigg) \end{aligned}",
     CHAPTER,
-    "exact.World.log_likelihood",
-    "bound.log_weight",
+    "exact.world.World.log_likelihood",
+    "diffusion.bound.log_weight",
 )
 def log_likelihood_with_equation_9():
     """L by walking the reverse chain against the logarithm of the mean weight of all
@@ -73,8 +74,8 @@ def log_likelihood_with_equation_9():
     12,
     r"L \ge \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \left( p(\mathbf x^{(T)}) \prod_{t=1}^{T} \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})} \right)",
     CHAPTER,
-    "exact.World.lower_bound",
-    "exact.World.log_likelihood",
+    "exact.world.World.lower_bound",
+    "exact.world.World.log_likelihood",
 )
 def jensen():
     """The right side summed over every trajectory against K; it lies below L, and below
@@ -94,8 +95,8 @@ def jensen():
     13,
     r"L \ge K",
     CHAPTER,
-    "exact.World.log_likelihood",
-    "exact.World.lower_bound",
+    "exact.world.World.log_likelihood",
+    "exact.world.World.lower_bound",
 )
 def bound_and_equality():
     """L above K for reverse kernels drawn at random; both equal to minus the entropy of
@@ -114,19 +115,19 @@ def bound_and_equality():
     14,
     r"\begin{aligned} K = & -\sum_{t=2}^{T} \int d\mathbf x^{(0)} d\mathbf x^{(t)} \, q(\mathbf x^{(0)}, \mathbf x^{(t)}) \, D_{KL}\left( q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)}) \,\middle\|\, p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \right) \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
-    "bound.lower_bound",
-    "bound.gaussian_entropies",
-    "bound.binomial_entropies",
-    "gaussian.posterior",
-    "gaussian.kl",
-    "gaussian.entropy",
-    "binomial.posterior",
-    "binomial.posterior_log_odds",
-    "binomial.log_odds",
-    "binomial.kl",
-    "binomial.kl_log_odds",
-    "binomial.entropy",
-    "schedule.beta_cumulative",
+    "diffusion.bound.lower_bound",
+    "diffusion.bound.gaussian_entropies",
+    "diffusion.bound.binomial_entropies",
+    "diffusion.gaussian.posterior",
+    "diffusion.gaussian.kl",
+    "diffusion.gaussian.entropy",
+    "diffusion.binomial.posterior",
+    "diffusion.binomial.posterior_log_odds",
+    "diffusion.binomial.log_odds",
+    "diffusion.binomial.kl",
+    "diffusion.binomial.kl_log_odds",
+    "diffusion.binomial.entropy",
+    "diffusion.schedule.beta_cumulative",
 )
 def bound_in_closed_form():
     """K from the package's divergences and entropies, for bits, by rates and by log
@@ -155,11 +156,11 @@ def bound_in_closed_form():
     15,
     r"\hat p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) = \underset{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{\operatorname{argmax}} \; K",
     CHAPTER,
-    "exact.World.lower_bound",
-    "exact.independent_bits",
-    "exact.moment_matched_gaussian",
-    "binomial.kl",
-    "gaussian.kl",
+    "exact.world.World.lower_bound",
+    "exact.states.independent_bits",
+    "exact.states.moment_matched_gaussian",
+    "diffusion.binomial.kl",
+    "diffusion.gaussian.kl",
 )
 def best_reverse_step():
     """K with the true rates, or the true mean and variance, against K with others: what

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from dpm import binomial, exact, gaussian, sampler
-from dpm.ledger import agree, equation, value
+from dpm import exact, sampler
+from dpm.diffusion import binomial, gaussian
+from dpm.ledger.entries import agree, equation, value
 
 RHO = 0.3
 BETA = (0.2, 0.4, 0.3)
@@ -13,10 +14,10 @@ BETA = (0.2, 0.4, 0.3)
     1,
     r"\pi(\mathbf y) = \int d\mathbf y' \, T_\pi(\mathbf y \mid \mathbf y'; \beta) \, \pi(\mathbf y')",
     "forward",
-    "gaussian.forward_kernel",
-    "gaussian.log_prob",
-    "binomial.forward_kernel",
-    "binomial.log_prob",
+    "diffusion.gaussian.forward_kernel",
+    "diffusion.gaussian.log_prob",
+    "diffusion.binomial.forward_kernel",
+    "diffusion.binomial.log_prob",
 )
 def pi_is_stationary():
     """One step of the kernel from pi, as an integral over a fine grid and as a sum over
@@ -38,10 +39,10 @@ def pi_is_stationary():
     2,
     r"q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)}) = T_\pi(\mathbf x^{(t)} \mid \mathbf x^{(t-1)}; \beta_t)",
     "forward",
-    "gaussian.forward_kernel",
-    "gaussian.sample",
-    "binomial.forward_kernel",
-    "binomial.sample",
+    "diffusion.gaussian.forward_kernel",
+    "diffusion.gaussian.sample",
+    "diffusion.binomial.forward_kernel",
+    "diffusion.binomial.sample",
 )
 def forward_step_in_words():
     """The step of the package against Table App.1 put into words: shrink and add noise;
@@ -63,15 +64,15 @@ def forward_step_in_words():
     3,
     r"q(\mathbf x^{(0 \dots T)}) = q(\mathbf x^{(0)}) \prod_{t=1}^{T} q(\mathbf x^{(t)} \mid \mathbf x^{(t-1)})",
     "forward",
-    "gaussian.marginal",
-    "binomial.marginal",
-    "schedule.beta_cumulative",
+    "diffusion.gaussian.marginal",
+    "diffusion.binomial.marginal",
+    "diffusion.schedule.beta_cumulative",
     "sampler.forward_trajectory",
 )
 def forward_trajectory_is_a_product():
     """The product of single steps, summed over all states in between, against the one
     jump of the package; walkers on a line against the jump with their summed noise."""
-    from dpm import schedule
+    from dpm.diffusion import schedule
 
     states = exact.bit_strings(2)
     q0 = np.array([0.1, 0.2, 0.3, 0.4])
@@ -102,8 +103,8 @@ def forward_trajectory_is_a_product():
     4,
     r"p(\mathbf x^{(T)}) = \pi(\mathbf x^{(T)})",
     "reverse",
-    "gaussian.log_prob",
-    "exact.World",
+    "diffusion.gaussian.log_prob",
+    "exact.world.World",
 )
 def reverse_trajectory_starts_at_pi():
     """Where the forward trajectory ends, for any data, against pi, where the reverse one
@@ -120,14 +121,14 @@ def reverse_trajectory_starts_at_pi():
     5,
     r"p(\mathbf x^{(0 \dots T)}) = p(\mathbf x^{(T)}) \prod_{t=1}^{T} p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})",
     "reverse",
-    "exact.World",
-    "binomial.posterior",
+    "exact.world.World",
+    "diffusion.binomial.posterior",
 )
 def reverse_trajectory_is_a_product():
     """The product over all trajectories, summed over all but x^(t), against the walk of
     matrices; and for a single possible data point, where the perfect reverse step is
     the posterior of the package, against the forward trajectory."""
-    from dpm import schedule
+    from dpm.diffusion import schedule
 
     world = exact.bits_world(np.array([0.1, 0.2, 0.3, 0.4]), BETA, RHO)
     paths = world.trajectories()

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dpm import binomial, bound, exact, gaussian, schedule
-from dpm.ledger import value
+from dpm import exact
+from dpm.diffusion import binomial, bound, gaussian, schedule
+from dpm.ledger.entries import value
 
 BETA = np.array([0.2, 0.4, 0.3])
 T = len(BETA)

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from dpm import leaves
+from dpm.datasets import leaves
 
 WIDTH, SMALLEST, LARGEST = 32, 2.0, 16.0
 REPEATS, N_OURS, N_NAIVE = 5, 1000, 30
@@ -33,7 +33,7 @@ def painter(n, seed):
 
 
 def ours(n, seed):
-    """The same, by `dpm.leaves`."""
+    """The same, by `dpm.datasets.leaves`."""
     return leaves.dead_leaves(n, WIDTH, SMALLEST, LARGEST, seed)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from dpm.algorithms import split_rows
+from dpm.blocks.algorithms import split_rows
 from dpm.recipes import HeartbeatRecipe
 
 LENGTHS, REPEATS, STEPS = (250, 500, 1000, 2000, 4000), 5, 40

@@ -17,12 +17,13 @@ import time
 
 import numpy as np
 
-from dpm import checkpoint, evaluation
-from dpm.bound import to_bits
+from dpm import evaluation
+from dpm.blocks import checkpoint
+from dpm.blocks.extensions import FinishAfter
 from dpm.commands import versions
-from dpm.extensions import FinishAfter
+from dpm.diffusion.bound import to_bits
 from dpm.recipes import HeartbeatRecipe, SwissRollRecipe
-from dpm.recipes_frozen import FrozenCosts
+from dpm.recipes.frozen import FrozenCosts
 
 SEED, LEARNING_RATE = 0, 1e-2
 PASSES = {

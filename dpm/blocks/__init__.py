@@ -1,0 +1,1 @@
+"""What 2015 took from Theano and Blocks: bricks, the main loop, step rules, files."""

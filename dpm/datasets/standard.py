@@ -1,0 +1,185 @@
+"""Sets of images that others use too: MNIST, CIFAR-10, and scikit-learn's digits.
+
+No labels are used: the models of this book learn images alone. How they are scaled is
+said once, in `dpm.datasets.dataset.scaled`.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from dpm.blocks.checks import check_count
+from dpm.datasets.download import Remote, cache_folder, fetch, local_copy, unpacked
+from dpm.datasets.pictures import Pictures
+
+MNIST_MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+MNIST_FILES = {
+    "train": Remote(
+        "train-images-idx3-ubyte.gz",
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        MNIST_MIRRORS,
+    ),
+    "test": Remote(
+        "t10k-images-idx3-ubyte.gz",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        MNIST_MIRRORS,
+    ),
+}
+CIFAR10_FOLDER = "cifar-10-batches-bin"
+CIFAR10_ARCHIVE = Remote(
+    "cifar-10-binary.tar.gz",
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    (
+        "https://www.cs.toronto.edu/~kriz/",
+        "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+    ),
+)
+CIFAR10_RECORD = 1 + 3 * 32 * 32  # label, then the red, the green and the blue plane
+
+
+def read_bytes(path) -> bytes:
+    """Contents of a file, unpacked where its name ends in .gz, or ValueError."""
+    path = Path(path)
+    try:
+        if path.suffix != ".gz":
+            return path.read_bytes()
+        with gzip.open(path) as file:
+            return file.read()
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}): it is missing, damaged or cut short; "
+            "delete it and get it again"
+        ) from None
+
+
+def read_idx_images(path) -> np.ndarray:
+    """Read images in MNIST's format.
+
+    Parameters
+    ----------
+    path : path-like
+        An IDX file, gzipped if its name ends in ``.gz``.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 1, height, width)
+
+    Raises
+    ------
+    ValueError
+        If it is something else, labels for instance, or cut short.
+    """
+    data = read_bytes(path)
+    kind = int.from_bytes(data[:4], "big")
+    if kind == 0x801:
+        raise ValueError(
+            f"{path} holds labels, not images: give the file whose name has 'images'"
+        )
+    if kind != 0x803 or len(data) < 16:
+        raise ValueError(f"{path} is not an IDX file of images (no 0x803 at its start)")
+    n, height, width = (int(k) for k in np.frombuffer(data, ">u4", 3, offset=4))
+    expected = 16 + n * height * width
+    if len(data) != expected:
+        raise ValueError(
+            f"{path} has {len(data)} bytes, but its {n} images of {height} x {width} "
+            f"need {expected}: it is damaged or cut short; get it again"
+        )
+    return np.frombuffer(data, np.uint8, offset=16).reshape(n, 1, height, width)
+
+
+def read_cifar10_images(path) -> np.ndarray:
+    """Read images in CIFAR-10's binary format.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 3, 32, 32)
+    """
+    data = np.frombuffer(read_bytes(path), np.uint8)
+    if len(data) == 0 or len(data) % CIFAR10_RECORD:
+        raise ValueError(
+            f"{path} has {len(data)} bytes, not a multiple of {CIFAR10_RECORD}: it is "
+            "damaged, cut short, or not a file of CIFAR-10's binary version"
+        )
+    records = data.reshape(-1, CIFAR10_RECORD)
+    if records[:, 0].max() > 9:
+        raise ValueError(
+            f"{path} has labels beyond 9: it is not a file of CIFAR-10's binary version"
+        )
+    return records[:, 1:].reshape(-1, 3, 32, 32)
+
+
+def _places(relative: str) -> list[Path]:
+    """Where a file of some data set may lie: in the user's copy, in the cache."""
+    local = local_copy(relative)
+    return [cache_folder() / relative, *([local] if local else [])]
+
+
+def load_mnist() -> tuple[np.ndarray, np.ndarray]:
+    """MNIST's training and test images, (n, 1, 28, 28) uint8 (LeCun et al., 1998)."""
+    images = []
+    for remote in MNIST_FILES.values():
+        plain = remote.name.removesuffix(".gz")
+        path = local_copy(f"mnist/{remote.name}", f"mnist/{plain}")
+        images.append(read_idx_images(path or fetch(remote, "mnist")))
+    return tuple(images)
+
+
+def load_cifar10() -> tuple[np.ndarray, np.ndarray]:
+    """CIFAR-10's training and test images, (n, 3, 32, 32) uint8 (Krizhevsky, 2009)."""
+    folder = local_copy(CIFAR10_FOLDER) or unpacked(CIFAR10_ARCHIVE, CIFAR10_FOLDER)
+    batches = sorted(folder.glob("data_batch_*.bin"))
+    test = folder / "test_batch.bin"
+    if not batches or not test.exists():
+        raise ValueError(
+            f"{folder} lacks data_batch_*.bin or test_batch.bin: it is not CIFAR-10's "
+            "binary version"
+        )
+    train = np.concatenate([read_cifar10_images(path) for path in batches])
+    return train, read_cifar10_images(test)
+
+
+def load_digits(n_test=297, seed=0) -> Pictures:
+    """Scikit-learn's 1,797 digits of 8 x 8 pixels in 17 grey levels, with no download.
+
+    Parameters
+    ----------
+    n_test : int
+        Held out, drawn at random.
+    seed : int
+        Of that draw.
+    """
+    from sklearn.datasets import load_digits as bundled  # slow to import
+
+    pixels = bundled().images.astype(np.uint8)[:, None]
+    check_count(seed, "seed")
+    check_count(n_test, "n_test", 2)
+    if n_test > len(pixels) - 2:
+        raise ValueError(
+            f"n_test = {n_test}: of {len(pixels)} digits at least 2 must be left"
+        )
+    order = np.random.default_rng(seed).permutation(len(pixels))
+    return Pictures(
+        pixels[order[n_test:]],
+        pixels[order[:n_test]],
+        levels=17,
+        settings={"n_test": n_test, "seed": seed},
+    )
+
+
+def mnist_at_hand() -> bool:
+    """Whether both files of MNIST are there."""
+    return all(
+        any(map(Path.is_file, _places(f"mnist/{remote.name}")))
+        for remote in MNIST_FILES.values()
+    )
+
+
+def cifar10_at_hand() -> bool:
+    """Whether CIFAR-10's folder is there."""
+    return any(map(Path.is_dir, _places(CIFAR10_FOLDER)))

@@ -1,0 +1,170 @@
+"""Photographed textures: bark, from the user's own copy, and a stand-in for it.
+
+The paper learns the pictures T01 to T04 of the texture database of Lazebnik, Schmid and
+Ponce (2005). No stable address of them is known, so they are not downloaded. TEXTURE,
+three photographs of brick, grass and gravel that scikit-image brings along, stands in
+where there is no bark; its numbers do not compare with the paper's.
+"""
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+
+from dpm.blocks.checks import check_choice, check_count
+from dpm.datasets.download import local_copy
+from dpm.datasets.pictures import (
+    ARCHIVES,
+    Pictures,
+    check_held_out,
+    files_in,
+    grey_picture,
+    hold_out,
+    patches,
+)
+
+BARK_CLASSES = ("T01", "T02", "T03", "T04")
+BARK_PLACES = ("bark", *(f"bark{ending}" for ending in ARCHIVES))
+BARK_ADVICE = (
+    "put the folders T01 to T04 of the texture database of Lazebnik et al. (2005), or "
+    "their archives, into a folder 'bark' inside the folder that the environment "
+    "variable DPM_DATA names, or give path=...; --dataset TEXTURE needs no files"
+)
+TEXTURES = {  # files of scikit-image, all 512 x 512, in the public domain (CC0)
+    "brick": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
+    "grass": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
+    "gravel": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
+}
+
+
+def load_bark(
+    path=None, width=32, n_train=50_000, n_test=2_000, held_out=0.1, seed=0
+) -> Pictures:
+    """Patches of bark; whole pictures are held out for the test.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Folder or archive. Left out, ``bark``, ``bark.zip``, ``bark.tar.gz``, ... in
+        the folder that DPM_DATA names. Pictures of the class T01 are those with a name,
+        or in a folder with a name, that begins with T01.
+    width : int
+        Of a patch, in pixels.
+    n_train, n_test : int
+        Patches.
+    held_out : float
+        Part of the pictures of each class, at least one.
+    seed : int
+        Of which pictures are held out, and where patches are cut.
+    """
+    check_held_out(held_out)
+    check_count(seed, "seed")
+    place = Path(path).expanduser() if path is not None else local_copy(*BARK_PLACES)
+    if place is None or not place.exists():
+        missing = "no bark is at hand" if place is None else f"there is no {place}"
+        raise ValueError(f"{missing}: {BARK_ADVICE}")
+    groups: dict[str, dict] = {name: {} for name in BARK_CLASSES}
+    seen = set()  # a picture in a folder and in its archive must not be held out once
+    for name, data in files_in(place):
+        kind = bark_class(name)
+        if kind and data not in seen:
+            seen.add(data)
+            groups[kind][name] = grey_picture(data, name)
+    groups = {kind: found for kind, found in groups.items() if found}
+    if not groups:
+        raise ValueError(
+            f"{place} holds no pictures of {', '.join(BARK_CLASSES)}: {BARK_ADVICE}"
+        )
+    rng = np.random.default_rng([seed, 0])
+    train, test = {}, {}
+    for kind, found in groups.items():
+        if len(found) < 2:
+            raise ValueError(
+                f"{place} holds one picture of {kind} alone, {next(iter(found))}: at "
+                "least two are needed, one to learn and one to hold out"
+            )
+        learned, kept = hold_out(found, held_out, rng)
+        train |= learned
+        test |= kept
+    return patches(train, test, width, n_train, n_test, held_out, seed)
+
+
+def bark_class(name: str) -> str | None:
+    """T01 to T04 where a file or one of its folders is named so, else None."""
+    for part in reversed(name.split("/")):
+        match = re.match(r"(T\d\d)(?![\d-])", part, re.IGNORECASE)
+        if match:
+            kind = match[1].upper()
+            return kind if kind in BARK_CLASSES else None
+    return None
+
+
+def bark_at_hand() -> bool:
+    """Whether DPM_DATA has bark."""
+    return local_copy(*BARK_PLACES) is not None
+
+
+def texture_file(name: str) -> Path | None:
+    """The file of a texture inside scikit-image, or None where it is not installed."""
+    found = importlib.util.find_spec("skimage")  # looks for it, and imports nothing
+    if found is None:
+        return None
+    path = Path(found.origin).parent / "data" / f"{name}.png"
+    return path if path.is_file() else None
+
+
+def texture(name: str) -> np.ndarray:
+    """One of scikit-image's textures, (512, 512) uint8, or ValueError."""
+    check_choice(name, sorted(TEXTURES), "texture")
+    path = texture_file(name)
+    data = path.read_bytes() if path else b""
+    if hashlib.sha256(data).hexdigest() != TEXTURES[name]:
+        state = "is another picture" if path else "is not there"
+        raise ValueError(
+            f"the picture {name}.png of scikit-image {state}: install the version that "
+            "requirements.txt names"
+        )
+    return grey_picture(data, path)
+
+
+def load_texture(
+    names="brick,grass,gravel",
+    width=32,
+    n_train=50_000,
+    n_test=2_000,
+    held_out=256,
+    seed=0,
+) -> Pictures:
+    """Patches of scikit-image's textures; a strip of each is held out for the test.
+
+    Parameters
+    ----------
+    names : str
+        Of the textures, with commas between.
+    width, n_train, n_test : int
+        As of `load_bark`.
+    held_out : int
+        Columns at the right of each picture that no training patch reaches into.
+    seed : int
+    """
+    chosen = [name.strip() for name in names.split(",")]
+    pictures = {name: texture(name) for name in chosen}
+    size = 512
+    check_count(held_out, "held_out", 1)
+    check_count(seed, "seed")
+    if not width <= held_out <= size - width:
+        raise ValueError(
+            f"held_out = {held_out}: of {size} columns, patches of {width} x {width} "
+            f"need {width} or more on either side"
+        )
+    train = {k: picture[:, :-held_out] for k, picture in pictures.items()}
+    test = {k: picture[:, -held_out:] for k, picture in pictures.items()}
+    names = ",".join(chosen)
+    return patches(train, test, width, n_train, n_test, held_out, seed, names=names)
+
+
+def texture_at_hand() -> bool:
+    """Whether scikit-image has brought the pictures along."""
+    return all(map(texture_file, TEXTURES))

@@ -1,0 +1,151 @@
+"""The two toys of Section 3.1: the swiss roll, and the binary heartbeat.
+
+The heartbeat alone of all data is not scaled: it is bits.
+"""
+
+import numpy as np
+from scipy.special import logsumexp
+
+from dpm.blocks.checks import check_count
+from dpm.datasets.dataset import Dataset
+
+
+def roll_curve(u):
+    """The spine of scikit-learn's swiss roll: u in [0, 1] to points (n, 2).
+
+    The angle runs from 1.5 pi to 4.5 pi and is also the radius.
+    """
+    angle = 1.5 * np.pi * (1 + 2 * np.asarray(u))
+    return np.stack([angle * np.cos(angle), angle * np.sin(angle)], axis=-1)
+
+
+def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
+    """Exact log density of the scaled swiss roll, in nats.
+
+    A point is a uniform draw u on the spine plus Gaussian noise, so its density is an
+    integral over one variable,
+
+    .. math:: p(x) = \\int_0^1 N(x; c(u), \\sigma^2 I) \\, du,
+
+    done here by Gauss-Legendre quadrature on panels at most four noise widths long.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, 2)
+        Scaled points.
+    noise : float
+        Standard deviation of the noise before scaling.
+    shift, scale : ndarray of shape (2,), float
+        X = (unscaled - shift) / scale.
+    block : int
+        Points done at once, to bound memory.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    top_speed = 3 * np.pi * np.hypot(1.0, 4.5 * np.pi)  # |dc/du| at the outer end
+    n_panels = int(np.ceil(top_speed / (4 * noise)))
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    u = ((np.arange(n_panels)[:, None] + (nodes + 1) / 2) / n_panels).ravel()
+    log_weight = np.log(np.tile(weights / 2, n_panels) / n_panels)
+    spine = (roll_curve(u) - shift) / scale
+    variance = (noise / scale) ** 2
+    spine2 = (spine**2).sum(axis=1)
+    out = np.empty(len(X))
+    for start in range(0, len(X), block):
+        part = X[start : start + block]
+        distance2 = (part**2).sum(axis=1)[:, None] - 2 * part @ spine.T + spine2
+        out[start : start + block] = logsumexp(
+            log_weight - distance2 / (2 * variance), axis=1
+        )
+    return out - np.log(2 * np.pi * variance)
+
+
+def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
+    """Two axes of scikit-learn's swiss roll (Section 3.1.1).
+
+    Parameters
+    ----------
+    n_train, n_test : int
+        Points to train on and to hold out.
+    noise : float
+        Standard deviation around the spine, in the roll's own units, where its radius
+        runs from 4.7 to 14.1. Must be positive: without noise there is no density.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+        With the exact log density.
+    """
+    if not 0 < noise < np.inf:
+        raise ValueError(
+            f"noise = {noise!r}: the swiss roll needs a positive standard deviation, "
+            "or it is a curve, which has no density"
+        )
+    for name, n in (("n_train", n_train), ("n_test", n_test)):
+        if n < 2:
+            raise ValueError(f"{name} = {n}: at least 2 points are needed")
+    from sklearn.datasets import make_swiss_roll  # slow to import
+
+    rng = np.random.RandomState(seed)  # noqa: NPY002  (scikit-learn's own kind)
+    points, _ = make_swiss_roll(n_train + n_test, noise=noise, random_state=rng)
+    points = points[:, [0, 2]]
+    shift = points[:n_train].mean(axis=0)
+    scale = float(np.sqrt(((points[:n_train] - shift) ** 2).mean()))
+    scaled = (points - shift) / scale
+    return Dataset(
+        name="SWISS_ROLL",
+        X_train=scaled[:n_train],
+        X_test=scaled[n_train:],
+        shift=shift,
+        scale=scale,
+        per="point",
+        log_density=lambda X: roll_log_density(X, noise, shift, scale),
+        settings=dict(n_train=n_train, n_test=n_test, noise=noise, seed=seed),
+    )
+
+
+def heartbeat(length: int = 20, period: int = 5) -> Dataset:
+    """A pulse every fifth bin, and nothing in between (Section 3.1.2).
+
+    The only thing random is the phase, uniform over the period: there are as many
+    sequences as bins in a period, and they are all here, to train on as to score.
+
+    Parameters
+    ----------
+    length : int
+        Bins of a sequence, a multiple of `period`, so that every bin is as active as
+        the others.
+    period : int
+        Bins from one pulse to the next, at least 2.
+
+    Returns
+    -------
+    Dataset
+        Bits, not scaled, with their exact log probability.
+    """
+    check_count(period, "period", 2)
+    if check_count(length, "length", period) % period:
+        raise ValueError(
+            f"length = {length} is not a multiple of period = {period}: some phases "
+            "would have more pulses than others"
+        )
+    X = np.tile(np.eye(period), length // period)
+
+    def log_probability(given):
+        matches = (np.asarray(given)[:, None, :] == X).all(axis=-1).any(axis=1)
+        return np.where(matches, -np.log(period), -np.inf)
+
+    return Dataset(
+        name="HEARTBEAT",
+        X_train=X,
+        X_test=X,
+        shift=np.zeros(length),
+        scale=1.0,
+        per="sequence",
+        log_density=log_probability,
+        settings=dict(length=length, period=period),
+        exhaustive=True,
+    )

@@ -1,0 +1,400 @@
+"""The rival of Table 2: a mixture of conditional Gaussian scale mixtures.
+
+A grey picture is read as a page is. Each pixel y is predicted from the pixels x near it
+that were read before (Theis et al., 2012). Components differ in how they predict, and
+each has Gaussians of several widths. What the pixels x look like decides how probable
+each is. The density of the whole picture is the product over its pixels.
+
+`MCGSM` is the density of one pixel, `fit` finds its parameters, `PictureModel` reads
+pictures with it.
+"""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from scipy.optimize import minimize
+from tqdm import tqdm
+
+from dpm.blocks.bricks import Brick, Constant, IsotropicGaussian, Orthogonal
+from dpm.blocks.checks import as_rng, check_count, check_data
+from dpm.diffusion import gaussian
+
+ROWS = 50_000  # pixels scored at once
+
+
+class MCGSM(Brick):
+    """p(y | x) of one pixel y, given n_in numbers x.
+
+    .. math:: p(y | x) = \\sum_{c,s} p(c, s | x) \\,
+        N(y; m_c + a_c^T x, e^{-\\alpha_{cs}}), \\qquad
+        p(c, s | x) \\propto \\exp\\left(\\eta_{cs} - \\tfrac12 e^{\\alpha_{cs}}
+        \\sum_k \\beta_{ck}^2 (b_k^T x)^2\\right)
+
+    x and y enter whitened, see `preconditioner`: their densities differ from those of
+    the pixels by the last element of it.
+
+    Parameters
+    ----------
+    n_in : int
+    n_components, n_scales : int
+        c and s.
+
+    Notes
+    -----
+    Theis et al., 2012, who have no m_c.
+    """
+
+    def __init__(self, n_in: int, n_components: int = 8, n_scales: int = 6):
+        super().__init__("mcgsm")
+        for name, value in (("n_in", n_in), ("n_components", n_components)):
+            check_count(value, name, 1)
+        C, S = n_components, check_count(n_scales, "n_scales", 1)
+        self.n_in = n_in
+        add, small = self.add_parameter, IsotropicGaussian(0.1 / np.sqrt(n_in))
+        self.mean = add("mean", (C,), IsotropicGaussian(0.1))
+        self.predictor = add("predictor", (n_in, C), small)
+        self.log_precision = add("log_precision", (C, S), IsotropicGaussian(0.1))
+        self.prior = add("prior", (C, S), Constant(0.0))
+        self.feature = self.add_parameter("feature", (n_in, n_in), Orthogonal())
+        self.weight = self.add_parameter("weight", (n_in, C), IsotropicGaussian(0.01))
+
+    def spread_scales(self, y) -> None:
+        """Start the widths so that they cover the sizes that y (n,) has."""
+        n = self.log_precision.type.shape[1]
+        size2 = np.quantile(np.square(y), (np.arange(n) + 0.5) / n)
+        start = -np.log(np.maximum(size2, 1e-8))
+        self.log_precision.set_value(self.log_precision.get_value() + start)
+
+    def _log_choice(self, X):
+        """log p(c, s | x), shape (batch, n_components, n_scales)."""
+        form = ((X @ self.feature) ** 2) @ (self.weight**2)  # (batch, n_components)
+        precision = pt.exp(self.log_precision)
+        energy = self.prior - 0.5 * precision * form[:, :, None]
+        return energy - pt.logsumexp(energy, axis=(1, 2), keepdims=True)
+
+    def log_prob(self, X, y):
+        """log p(y | x) in nats, for X (batch, n_in) and y (batch,)."""
+        mu = self.mean + X @ self.predictor
+        sigma = pt.exp(-0.5 * self.log_precision)
+        each = gaussian.log_prob(y[:, None, None], mu[:, :, None], sigma)
+        return pt.logsumexp(self._log_choice(X) + each, axis=(1, 2))
+
+    def compile(self) -> None:
+        """Make `score` and `choose`, which work on arrays."""
+        X = pt.tensor("X", shape=(None, self.n_in), dtype=self.dtype)
+        y = pt.tensor("y", shape=(None,), dtype=self.dtype)
+        self.score = pytensor.function([X, y], self.log_prob(X, y))
+        mu = self.mean + X @ self.predictor
+        self.choose = pytensor.function([X], [pt.exp(self._log_choice(X)), mu])
+
+    def sample(self, X, rng) -> np.ndarray:
+        """Draw y (n,) given X (n, n_in), both whitened."""
+        p, mu = (np.asarray(part) for part in self.choose(X))
+        n, _, n_scales = p.shape
+        cumulative = p.reshape(n, -1).cumsum(axis=1)
+        drawn = (cumulative < rng.random((n, 1)) * cumulative[:, -1:]).sum(axis=1)
+        c, s = np.divmod(drawn, n_scales)
+        sigma = np.exp(-0.5 * self.log_precision.get_value()[c, s])
+        return mu[np.arange(n), c] + sigma * rng.standard_normal(n)
+
+
+class Whitened:
+    """An `MCGSM` together with the linear change of variables that it works in.
+
+    x is centred and turned so that its covariance is the identity, leaving out
+    directions in which it does not vary. y is replaced by what is left of it after
+    linear regression on x, divided by its deviation. The family of densities is the
+    same with or without; fitting is faster by far.
+    """
+
+    ARRAYS = ("shift", "turn", "offset", "slope", "scale")
+
+    def __init__(self, X, y, n_components: int, n_scales: int, rng):
+        self.shift = X.mean(axis=0)
+        centred = X - self.shift
+        values, vectors = np.linalg.eigh(centred.T @ centred / len(X))
+        keep = values > 1e-10 * values[-1]
+        self.turn = vectors[:, keep] / np.sqrt(values[keep])
+        U = centred @ self.turn
+        self.offset, self.slope = y.mean(), U.T @ (y - y.mean()) / len(X)
+        self.scale = (rest := y - self.offset - U @ self.slope).std()
+        if not self.scale > 1e-9 * max(1.0, abs(self.offset)):
+            raise ValueError(
+                "the pixels are a linear function of those around them, so they have "
+                "no density: add noise of one grey level"
+            )
+        self.mcgsm = MCGSM(U.shape[1], n_components, n_scales)
+        self.mcgsm.initialize(rng)
+        self.mcgsm.spread_scales(rest / self.scale)
+        self.mcgsm.compile()
+
+    @property
+    def arrays(self) -> dict:
+        """All that it consists of, by name."""
+        own = {name: np.asarray(getattr(self, name)) for name in self.ARRAYS}
+        return own | self.mcgsm.get_parameter_values()
+
+    @classmethod
+    def from_arrays(cls, arrays: dict) -> "Whitened":
+        """What `arrays` was taken from."""
+        self = cls.__new__(cls)
+        for name in cls.ARRAYS:
+            setattr(self, name, arrays[name])
+        values = {k: v for k, v in arrays.items() if k not in cls.ARRAYS}
+        n_in = arrays["turn"].shape[1]
+        self.mcgsm = MCGSM(n_in, *values["mcgsm.log_precision"].shape)
+        self.mcgsm.set_parameter_values(values)
+        self.mcgsm.compile()
+        return self
+
+    def whiten(self, X, y):
+        """What the mixture sees of pixels."""
+        U = (X - self.shift) @ self.turn
+        return U, (y - self.offset - U @ self.slope) / self.scale
+
+    def log_prob(self, X, y) -> np.ndarray:
+        """log p(y | x) of pixels, in nats, shape (n,)."""
+        parts = [
+            self.mcgsm.score(*self.whiten(X[i : i + ROWS], y[i : i + ROWS]))
+            for i in range(0, len(X), ROWS)
+        ]
+        return np.concatenate(parts) - np.log(self.scale)
+
+    def sample(self, X, rng) -> np.ndarray:
+        """Draw pixels given those around them, shape (n,)."""
+        U = (X - self.shift) @ self.turn
+        return self.offset + U @ self.slope + self.scale * self.mcgsm.sample(U, rng)
+
+
+def objective(mcgsm, X, y):
+    """Compile-time door to the cost: theta (n,) to minus the mean log p and its slope.
+
+    Returns
+    -------
+    value_and_slope : callable
+    theta : ndarray
+        The parameters as they are now, in one vector.
+    """
+    variables = list(mcgsm.parameters.values())
+    shapes = [v.get_value().shape for v in variables]
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])[:-1]
+    inputs = [pt.tensor(shape=a.shape, dtype=mcgsm.dtype) for a in (X, y)]
+    cost = -mcgsm.log_prob(*inputs).mean()
+    compute = pytensor.function(inputs, [cost, *pt.grad(cost, variables)])
+
+    def value_and_slope(theta):
+        for v, part, shape in zip(
+            variables, np.split(theta, ends), shapes, strict=True
+        ):
+            v.set_value(part.reshape(shape))
+        value, *slopes = compute(X, y)
+        return float(value), np.concatenate([np.ravel(s) for s in slopes])
+
+    return value_and_slope, np.concatenate([v.get_value().ravel() for v in variables])
+
+
+def fit(
+    X, y, n_components=8, n_scales=6, *, max_iter=500, seed=0, progress=True, name="fit"
+) -> Whitened:
+    """Fit p(y | x) by maximum likelihood, with L-BFGS on all of the data.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, n_in)
+    y : ndarray, shape (n,)
+    n_components, n_scales, max_iter : int
+    seed : int
+        Of the start.
+
+    Returns
+    -------
+    Whitened
+    """
+    X = check_data(X, np.shape(X)[-1]).astype(float)
+    y = check_data(np.reshape(y, (-1, 1)), 1, "y")[:, 0].astype(float)
+    if len(X) != len(y):
+        raise ValueError(f"{len(X)} rows of X, but {len(y)} numbers y")
+    rng = np.random.default_rng(seed)
+    model = Whitened(X, y, n_components, n_scales, rng)
+    cost, theta = objective(model.mcgsm, *model.whiten(X, y))
+    options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "maxcor": 20}
+    with tqdm(
+        desc=name, total=max_iter, leave=False, disable=not progress or None
+    ) as bar:
+
+        def callback(intermediate_result):
+            bar.set_postfix_str(f"{-intermediate_result.fun:.4f} nats")
+            bar.update()
+
+        found = minimize(
+            cost,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            callback=callback,
+            options=options,
+        )
+    cost(found.x)  # the parameters are those of the last try otherwise
+    return model
+
+
+def neighbourhood(radius: int) -> np.ndarray:
+    """Offsets (row, column) of the pixels read before, up to `radius` away."""
+    check_count(radius, "radius", 1)
+    above = [(i, j) for i in range(-radius, 0) for j in range(-radius, radius + 1)]
+    return np.array(above + [(0, j) for j in range(-radius, 0)])
+
+
+class PictureModel:
+    """The density of grey pictures, pixel by pixel.
+
+    Pixels all of whose neighbourhood lies in the picture share one MCGSM. Those near
+    its left, upper and right edge share a second, which is told with each pixel of the
+    neighbourhood whether it is there, and sees 0 where it is not. So the density of a
+    whole picture integrates to one, as that of a diffusion model does.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, height, width)
+        To learn from, with continuous grey.
+    radius : int
+        Of the neighbourhood: 2 radius (radius + 1) pixels.
+    n_pixels : int
+        So many of all, drawn at random, for each of the two.
+    n_components, n_scales, max_iter, seed :
+        Of `fit`.
+    """
+
+    def __init__(
+        self,
+        images,
+        radius: int = 3,
+        n_pixels: int = 100_000,
+        n_components: int = 8,
+        n_scales: int = 6,
+        *,
+        max_iter: int = 500,
+        seed: int = 0,
+        progress: bool = True,
+    ):
+        images = check_images(images)
+        self._look(images.shape[1:], radius)
+        rng = np.random.default_rng(seed)
+        for part, where in (("inside", self.is_inside), ("edge", ~self.is_inside)):
+            pixels = np.argwhere(where)
+            n = min(n_pixels, len(images) * len(pixels))
+            chosen = rng.choice(len(images) * len(pixels), n, replace=False)
+            which, place = np.divmod(chosen, len(pixels))
+            r, c = pixels[place].T
+            X = self.context(images, which, r, c, part)
+            self.parts[part] = fit(
+                X,
+                images[which, r, c],
+                n_components,
+                n_scales,
+                max_iter=max_iter,
+                seed=seed,
+                progress=progress,
+                name=f"MCGSM, {part}",
+            )
+
+    def _look(self, shape: tuple, radius: int) -> None:
+        """Decide which pixels have a full neighbourhood."""
+        self.offsets, self.radius = neighbourhood(radius), radius
+        self.shape = tuple(int(n) for n in shape)
+        if self.shape[0] <= radius or self.shape[1] <= 2 * radius:
+            raise ValueError(
+                f"pictures of {self.shape[0]} x {self.shape[1]} pixels have no pixel "
+                f"with a full neighbourhood of radius {radius}"
+            )
+        rows, columns = np.indices(self.shape)
+        self.is_inside = (rows >= radius) & (columns >= radius)
+        self.is_inside &= columns < self.shape[1] - radius
+        self.parts: dict[str, Whitened] = {}
+
+    @property
+    def arrays(self) -> dict:
+        """All that it consists of, by name; for `dpm.blocks.checkpoint.save`."""
+        found = {"shape": np.array(self.shape), "radius": np.array(self.radius)}
+        for part, model in self.parts.items():
+            found |= {f"{part}/{name}": a for name, a in model.arrays.items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: dict) -> "PictureModel":
+        """The model that `arrays` was taken from, or ValueError."""
+        self = cls.__new__(cls)
+        try:
+            self._look(arrays["shape"], int(arrays["radius"]))
+            for part in ("inside", "edge"):
+                prefix = f"{part}/"
+                self.parts[part] = Whitened.from_arrays(
+                    {
+                        k.removeprefix(prefix): v
+                        for k, v in arrays.items()
+                        if k.startswith(prefix)
+                    }
+                )
+        except KeyError as error:
+            raise ValueError(
+                f"these are no arrays of a PictureModel ({error} is missing): give a "
+                "file that 'python -m dpm.fit_mcgsm --export' wrote"
+            ) from None
+        return self
+
+    def context(self, images, which, row, column, part: str) -> np.ndarray:
+        """What the model is told about n pixels, from index arrays: (n, n_in)."""
+        r, c = (
+            at[:, None] + offset
+            for at, offset in zip((row, column), self.offsets.T, strict=True)
+        )
+        if part == "inside":
+            return images[which[:, None], r, c]
+        there = (r >= 0) & (c >= 0) & (c < self.shape[1])
+        X = images[which[:, None], np.where(there, r, 0), np.where(there, c, 0)]
+        return np.concatenate([np.where(there, X, 0.0), there], axis=1)
+
+    def log_prob(self, images) -> np.ndarray:
+        """log p of each pixel given those read before, in nats, shape of `images`.
+
+        The sum over a picture is the log density of the picture.
+        """
+        images = check_images(images)
+        if images.shape[1:] != self.shape:
+            raise ValueError(
+                f"pictures of {images.shape[1:]} pixels, learned from {self.shape}"
+            )
+        out = np.empty(images.shape)
+        for part, where in (("inside", self.is_inside), ("edge", ~self.is_inside)):
+            which, row, column = np.nonzero(np.broadcast_to(where, images.shape))
+            for i in range(0, len(which), ROWS):
+                at = tuple(index[i : i + ROWS] for index in (which, row, column))
+                X = self.context(images, *at, part)
+                out[at] = self.parts[part].log_prob(X, images[at])
+        return out
+
+    def inside(self, log_prob) -> np.ndarray:
+        """Mean over the pixels with a full neighbourhood, for each picture."""
+        return log_prob[:, self.is_inside].mean(axis=1)
+
+    def sample(self, n: int, rng, progress: bool = True) -> np.ndarray:
+        """Draw pictures pixel by pixel, (n, height, width), as for Figure 4."""
+        rng = as_rng(rng)
+        images, which = np.zeros((n, *self.shape)), np.arange(n)
+        pixels = list(np.ndindex(*self.shape))
+        for r, c in tqdm(pixels, "MCGSM", leave=False, disable=not progress or None):
+            part = "inside" if self.is_inside[r, c] else "edge"
+            X = self.context(images, which, np.full(n, r), np.full(n, c), part)
+            images[:, r, c] = self.parts[part].sample(X, rng)
+        return images
+
+
+def check_images(images) -> np.ndarray:
+    """`images` as (n, height, width) in double precision, or ValueError."""
+    images = np.asarray(images, dtype=float)
+    if images.ndim != 3 or images.size == 0 or not np.isfinite(images).all():
+        raise ValueError(
+            f"images of shape {images.shape}: give finite numbers of shape "
+            "(n, height, width), of one colour"
+        )
+    return images

@@ -1,0 +1,180 @@
+"""The recipe of sets of images: what the reference's ``train.py`` sets up, and more."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+import pytensor.tensor as pt
+
+from dpm.blocks.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite
+from dpm.blocks.backend import precision
+from dpm.blocks.bricks import Dropout
+from dpm.blocks.checks import check_choice, check_count, check_positive
+from dpm.blocks.extensions import SharedVariableModifier
+from dpm.datasets import catalogue
+from dpm.datasets.dataset import Dataset
+from dpm.extensions import decay_learning_rate
+from dpm.model import DiffusionModel, model_arguments
+from dpm.recipes.base import (
+    DROPOUT,
+    NOISE,
+    TIME,
+    UNIFORM,
+    BaseRecipe,
+    half_cosine_extensions,
+)
+
+BATCHES_PER_EPOCH = 500  # the reference's count, whatever the data set
+
+
+@dataclass(frozen=True)
+class ImageRecipe(BaseRecipe):
+    """A run on images, as the reference's ``train.py`` sets it up.
+
+    Attributes
+    ----------
+    dataset : str
+        Of `dpm.datasets.catalogue.image_sets`: "MNIST", "CIFAR10", "DEAD_LEAVES", ...
+    seed : int
+    batch_size : int
+    learning_rate : float
+        At the start.
+    rule : {"RMSProp", "Adam"}
+        Either after `dpm.blocks.algorithms.RemoveNotFinite`.
+    decay_steps : int
+        The learning rate falls to zero along a half cosine of so many steps, and the
+        run ends. 0: it falls as `dpm.extensions.decay_learning_rate` says, as in the
+        reference, and the run goes on.
+    t_per_image : bool
+        Whether each image of a batch has a time step of its own; the reference draws
+        one for the whole batch.
+    dropout_rate : float
+        Of the inputs of every layer of the network, while training.
+    model_args : dict
+        Arguments of `DiffusionModel`. `for_data` adds those that the data decide:
+        spatial_width, n_colors, uniform_noise.
+    data_args : dict
+        Settings of the data set, such as its seed; numbers and text.
+    dtype : {"float32", "float64"}
+    """
+
+    dataset: str = "MNIST"
+    seed: int = 0
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    rule: str = "RMSProp"
+    decay_steps: int = 0
+    t_per_image: bool = False
+    dropout_rate: float = 0.0
+    model_args: dict = field(default_factory=dict)
+    data_args: dict = field(default_factory=dict)
+    dtype: str = "float32"
+
+    cost_unit = "bits/pixel"
+
+    def __post_init__(self):
+        check_choice(self.dataset, sorted(catalogue.image_sets()), "dataset")
+        check_choice(self.dtype, ("float32", "float64"), "dtype")
+        check_choice(self.rule, sorted(STEP_RULES), "rule")
+        check_count(self.batch_size, "batch_size", 1)
+        check_count(self.decay_steps, "decay_steps")
+        check_positive(self.learning_rate, "learning_rate")
+        if not 0 <= self.dropout_rate < 1:
+            raise ValueError(
+                f"dropout_rate = {self.dropout_rate}: it must lie in [0, 1)"
+            )
+        for name in self.model_args:
+            check_choice(name, model_arguments(), "model argument")
+        catalogue.check_settings(self.dataset, self.data_args)
+        for name, value in self.data_args.items():
+            if not isinstance(value, str | int | float | None):
+                raise ValueError(f"{name} = {value!r}: give a number or a text")
+
+    def for_data(self, dataset) -> "ImageRecipe":
+        """This recipe with the model arguments that follow from the data."""
+        colors, width, _ = dataset.image_shape
+        decided = {"n_colors": colors, "spatial_width": width}
+        for name, value in decided.items():
+            given = self.model_args.get(name, value)
+            if given != value:
+                raise ValueError(
+                    f"{name} = {given} is asked for, but {self.dataset} has images of "
+                    f"{width} x {width} pixels in {colors} colours: leave it out"
+                )
+        decided["uniform_noise"] = dataset.grey_level
+        return dataclasses.replace(self, model_args={**decided, **self.model_args})
+
+    def load_data(self) -> Dataset:
+        """The data this recipe is for."""
+        return catalogue.load(self.dataset, **self.data_args)
+
+    def build_model(self) -> DiffusionModel:
+        """The model this recipe trains, its parameters not yet initialised."""
+        with precision(self.dtype):
+            return DiffusionModel(**self.model_args)
+
+    def initialize(self, model, X_train, rng) -> None:
+        """Draw the parameters."""
+        model.initialize(rng)
+
+    def graph(self, model):
+        """The cost, in bits per pixel, and its inputs: the data first."""
+        n = self.batch_size
+        X = pt.tensor("features", shape=(n, model.n_dim), dtype=model.dtype)
+        exact = model.sum_over_t == "exact"
+        shape = (n, *model.sample_shape)
+        if exact:
+            shape = (model.trajectory_length - 1, *shape)
+        inputs, draws = [], []
+        for _ in range(1 if exact else model.n_t_per_minibatch):
+            noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
+            uniform = pt.tensor("uniform", shape=shape, dtype=model.dtype)
+            t_shape = (n if self.t_per_image else 1, 1)
+            t = pt.tensor("t", shape=t_shape, dtype=model.dtype)
+            draws.append((noise, None if exact else t, uniform))
+            inputs += [noise, uniform] if exact else [noise, uniform, t]
+        drop = Dropout(self.dropout_rate)
+        cost = model.cost(X, draws, drop) if self.dropout_rate else model.cost(X, draws)
+        return cost, [X, *inputs, *drop.masks]
+
+    def draws(self, step: int, inputs) -> list:
+        """Noise, time steps, dequantisation and dropout of one step."""
+        T = self.model_args.get("trajectory_length", 1000)
+        generators = {
+            "noise": self.rng(NOISE, step),
+            "uniform": self.rng(UNIFORM, step),
+            "t": self.rng(TIME, step),
+            "dropout": self.rng(DROPOUT, step),
+        }
+        drawn = []
+        for variable in inputs:
+            rng, shape = generators[variable.name], variable.type.shape
+            if variable.name == "noise":
+                drawn.append(rng.standard_normal(shape, dtype=self.dtype))
+            elif variable.name == "t":
+                drawn.append(rng.integers(1, T, size=shape).astype(self.dtype))
+            else:
+                drawn.append(rng.random(shape, dtype=self.dtype))
+        return drawn
+
+    def step_rule(self):
+        """RemoveNotFinite, then, as in the reference, RMSProp; or Adam."""
+        with precision(self.dtype):
+            rule = STEP_RULES[self.rule](self.learning_rate)
+        return CompositeRule([RemoveNotFinite(), rule])
+
+    def extensions(self, algorithm) -> list:
+        """How the learning rate falls."""
+        rate = algorithm.step_rule.learning_rate
+        if self.decay_steps:
+            return half_cosine_extensions(rate, self.learning_rate, self.decay_steps)
+        return [SharedVariableModifier(rate, decay_learning_rate, BATCHES_PER_EPOCH)]
+
+    @property
+    def cost_name(self):
+        """What a progress bar shows. A cost of weighted terms is not K."""
+        weighted = self.model_args.get("weighting", "bound") != "bound"
+        return "weighted " * weighted + "K - L_null"
+
+    def cost_in_bits(self, cost):
+        """K - L_null in bits per pixel, as a progress bar shows it."""
+        return -cost

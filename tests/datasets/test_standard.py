@@ -1,0 +1,292 @@
+"""MNIST and CIFAR-10: read, scaled, found, downloaded, and refused."""
+
+import gzip
+import hashlib
+import http.server
+import io
+import os
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dpm import datasets
+from dpm.datasets import download, standard
+from dpm.datasets.download import Remote
+
+REAL = os.environ.get("DPM_DATA", "")
+
+
+def idx(pixels) -> bytes:
+    """Images (n, h, w) in MNIST's format."""
+    head = [0x803, *pixels.shape]
+    return b"".join(k.to_bytes(4, "big") for k in head) + pixels.tobytes()
+
+
+def idx_labels(n) -> bytes:
+    return (0x801).to_bytes(4, "big") + n.to_bytes(4, "big") + bytes(n)
+
+
+def cifar10(n, rng) -> bytes:
+    labels = rng.integers(0, 10, size=(n, 1), dtype=np.uint8)
+    pixels = rng.integers(0, 256, size=(n, 3072), dtype=np.uint8)
+    return np.hstack([labels, pixels]).tobytes()
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A folder that DPM_DATA names, with small data of both kinds."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "mnist").mkdir()
+    for name, n in (("train", 20), ("t10k", 10)):
+        data = idx(rng.integers(0, 256, size=(n, 4, 4), dtype=np.uint8))
+        path = tmp_path / "mnist" / f"{name}-images-idx3-ubyte.gz"
+        path.write_bytes(gzip.compress(data))
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name, n in (("data_batch_1", 3), ("data_batch_2", 4), ("test_batch", 2)):
+        (folder / f"{name}.bin").write_bytes(cifar10(n, rng))
+    monkeypatch.setenv("DPM_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_images_are_scaled_by_the_training_part(copy):
+    assert datasets.at_hand("MNIST") and datasets.at_hand("CIFAR10")
+    data = datasets.load("MNIST")
+    assert data.image_shape == (1, 4, 4)
+    assert data.X_train.shape == (20, 16) and data.X_test.shape == (10, 16)
+    assert data.X_train.mean() == pytest.approx(0, abs=1e-6)
+    assert data.X_train.std() == pytest.approx(1, rel=1e-6)
+    path = copy / "mnist" / "t10k-images-idx3-ubyte.gz"
+    pixels = np.frombuffer(gzip.decompress(path.read_bytes())[16:], np.uint8)
+    back = data.X_test.ravel() * data.scale + data.shift
+    np.testing.assert_allclose(back * 255, pixels, atol=1e-3)
+    assert data.grey_level * data.scale * 255 == pytest.approx(1)
+
+
+def test_cifar10_has_colour_planes_in_order(copy):
+    data = datasets.load("CIFAR10")
+    assert data.image_shape == (3, 32, 32)
+    assert len(data.X_train) == 7 and len(data.X_test) == 2
+    record = np.frombuffer(
+        (copy / "cifar-10-batches-bin" / "test_batch.bin").read_bytes(), np.uint8
+    ).reshape(2, 3073)
+    image = standard.load_cifar10()[1][1]
+    np.testing.assert_array_equal(image[0].ravel(), record[1, 1:1025])  # red
+    np.testing.assert_array_equal(image[2].ravel(), record[1, 2049:])  # blue
+
+
+@pytest.mark.skipif(not REAL, reason="DPM_DATA names no copy of the real MNIST")
+def test_the_real_mnist():
+    train, test = standard.load_mnist()
+    assert train.shape == (60_000, 1, 28, 28) and test.shape == (10_000, 1, 28, 28)
+    digest = hashlib.sha256(idx(train[:, 0])).hexdigest()
+    assert digest == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+
+
+@pytest.mark.skipif(
+    not (Path(REAL) / "cifar-10-batches-bin").is_dir() or not REAL,
+    reason="DPM_DATA names no copy of CIFAR-10",
+)
+def test_cifar10_at_hand_is_read_though_it_may_be_a_part():
+    data = datasets.load("CIFAR10")
+    assert data.image_shape == (3, 32, 32) and len(data.X_train) >= 1000
+    assert data.X_train.mean() == pytest.approx(0, abs=1e-4)
+    assert data.X_train.std() == pytest.approx(1, rel=1e-4)
+    red, green, blue = data.X_train.reshape(-1, 3, 1024).mean(axis=(0, 2))
+    assert red > green > blue  # photographs are warm
+    assert data.description["n_train"] == len(data.X_train)
+
+
+def write(path, data):
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "data, match",
+    [
+        (idx_labels(5), "holds labels, not images"),
+        (idx(np.zeros((5, 4, 4), np.uint8))[:-1], "its 5 images of 4 x 4 need 96"),
+        (idx(np.zeros((5, 4, 4), np.uint8)) + b"x", "has 97 bytes"),
+        (b"GIF89a, a picture of another kind", "not an IDX file"),
+        (b"\x00\x00\x08\x03", "not an IDX file"),
+        (b"", "not an IDX file"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_bad_idx_files_are_refused(tmp_path, data, match, ending):
+    with pytest.raises(ValueError, match=match):
+        standard.read_idx_images(write(tmp_path / f"images{ending}", data))
+
+
+def test_damaged_and_missing_files_are_refused(tmp_path):
+    packed = gzip.compress(idx(np.zeros((5, 4, 4), np.uint8)))
+    for data in (packed[:-9], packed[:20], b"not packed"):
+        (tmp_path / "images.gz").write_bytes(data)
+        with pytest.raises(ValueError, match="missing, damaged or cut short"):
+            standard.read_idx_images(tmp_path / "images.gz")
+    with pytest.raises(ValueError, match="missing, damaged"):
+        standard.read_idx_images(tmp_path / "nowhere")
+
+
+def test_bad_cifar10_files_are_refused(copy):
+    batch = copy / "cifar-10-batches-bin" / "data_batch_2.bin"
+    whole = batch.read_bytes()
+    batch.write_bytes(whole[:-5])
+    with pytest.raises(ValueError, match="not a multiple of 3073"):
+        datasets.load("CIFAR10")
+    batch.write_bytes(b"\xff" + whole[1:])
+    with pytest.raises(ValueError, match="labels beyond 9"):
+        datasets.load("CIFAR10")
+    (batch.parent / "test_batch.bin").unlink()
+    with pytest.raises(ValueError, match=r"lacks data_batch_\*.bin or test_batch.bin"):
+        datasets.load("CIFAR10")
+
+
+def test_images_that_cannot_be_scaled_are_refused(copy):
+    path = copy / "mnist" / "train-images-idx3-ubyte.gz"
+    write(path, idx(np.full((20, 4, 4), 7, np.uint8)))
+    with pytest.raises(ValueError, match="all pixels .* are the same"):
+        datasets.load("MNIST")
+    write(path, idx(np.zeros((20, 4, 6), np.uint8)))
+    with pytest.raises(ValueError, match="must be square and alike"):
+        datasets.load("MNIST")
+
+
+def test_a_relative_folder_may_be_meant_from_the_projects_root(copy, monkeypatch):
+    root = Path(download.__file__).parents[1]
+    monkeypatch.setenv("DPM_DATA", os.path.relpath(copy, root))
+    monkeypatch.chdir(root / "dpm")
+    assert len(datasets.load("MNIST").X_train) == 20
+
+
+def test_a_wrong_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("DPM_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="DPM_DATA = .*nowhere is not a folder"):
+        datasets.load("MNIST")
+
+
+# -- downloads, from a server on this machine ---------------------------------------
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves /good/, /wrong/ and /cut/; everything else is missing."""
+
+    payloads: dict = {}
+    asked: list = []
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        _, kind, name = self.path.split("/")
+        if kind not in ("good", "wrong", "cut") or name not in self.payloads:
+            self.send_error(404)
+            return
+        data = self.payloads[name]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if kind == "wrong":
+            data = data[:-1] + b"?"
+        self.wfile.write(data[: len(data) // 2] if kind == "cut" else data)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.delenv("DPM_DATA", raising=False)
+    for module in (download, standard):
+        monkeypatch.setattr(module, "cache_folder", lambda: tmp_path / "cache")
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    Handler.asked = []
+    yield f"http://127.0.0.1:{httpd.server_address[1]}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def remote(server, data, *kinds, name="file.bin"):
+    Handler.payloads = {name: data}
+    digest = hashlib.sha256(data).hexdigest()
+    return Remote(name, digest, tuple(f"{server}/{kind}/" for kind in kinds))
+
+
+def kept():
+    """Files in the cache, half-finished ones too."""
+    return [p.name for p in download.cache_folder().rglob("*") if p.is_file()]
+
+
+def test_the_right_file_is_kept_and_not_asked_for_again(server):
+    data = os.urandom(5000)
+    wanted = remote(server, data, "good")
+    for _ in range(2):
+        assert download.fetch(wanted, "here").read_bytes() == data
+    assert len(Handler.asked) == 1 and kept() == ["file.bin"]
+
+
+def test_the_next_mirror_is_tried_after_wrong_cut_and_missing_files(server):
+    data = os.urandom(5000)
+    wanted = remote(server, data, "wrong", "cut", "missing", "good")
+    assert download.fetch(wanted, "here").read_bytes() == data
+    assert [path.split("/")[1] for path in Handler.asked] == [
+        "wrong", "cut", "missing", "good",
+    ]  # fmt: skip
+    assert kept() == ["file.bin"]
+
+
+def test_nothing_is_kept_when_no_mirror_serves_the_file(server):
+    wanted = remote(server, os.urandom(5000), "wrong", "cut", "missing")
+    with pytest.raises(ValueError) as error:
+        download.fetch(wanted, "mnist")
+    message = str(error.value)
+    assert "wrong/: not the file that is asked for" in message
+    assert "missing/: Not Found" in message
+    assert "DPM_DATA" in message and "'mnist'" in message
+    assert kept() == []
+
+
+def test_a_damaged_file_in_the_cache_is_replaced(server):
+    data = os.urandom(5000)
+    wanted = remote(server, data, "good")
+    path = download.fetch(wanted, "here")
+    path.write_bytes(b"damaged")
+    assert download.fetch(wanted, "here").read_bytes() == data
+
+
+def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delenv("DPM_DATA", raising=False)
+    monkeypatch.setattr(download, "cache_folder", lambda: tmp_path)
+    nobody = Remote("file.bin", "0" * 64, ("http://127.0.0.1:9/",))
+    with pytest.raises(ValueError, match="ConnectionError.*connect to the network, or"):
+        download.fetch(nobody, "mnist")
+
+
+def test_mnist_is_downloaded(server, monkeypatch):
+    data = gzip.compress(idx(np.eye(4, dtype=np.uint8).repeat(6, 0).reshape(6, 4, 4)))
+    one = remote(server, data, "good", name="file.gz")
+    monkeypatch.setattr(standard, "MNIST_FILES", {"train": one, "test": one})
+    assert not datasets.at_hand("MNIST")
+    assert datasets.load("MNIST").X_train.shape == (6, 16)
+    assert datasets.at_hand("MNIST")
+
+
+def test_cifar10_is_downloaded_and_unpacked_once(server, monkeypatch):
+    rng = np.random.default_rng(0)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name in ("data_batch_1.bin", "test_batch.bin"):
+            data = cifar10(3, rng)
+            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    archive = remote(server, packed.getvalue(), "good")
+    monkeypatch.setattr(standard, "CIFAR10_ARCHIVE", archive)
+    assert not datasets.at_hand("CIFAR10")
+    for _ in range(2):
+        assert datasets.load("CIFAR10").X_train.shape == (3, 3072)
+    assert len(Handler.asked) == 1
+    assert sorted(kept()) == ["data_batch_1.bin", "test_batch.bin"]

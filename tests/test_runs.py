@@ -1,0 +1,307 @@
+"""Training: deterministic, resumable after SIGKILL, and clear about bad input."""
+
+import dataclasses
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from dpm import commands, evaluation, runs, train
+from dpm.blocks import checkpoint
+from dpm.recipes import INITIALIZE, NOISE, SHUFFLE, TIME, SwissRollRecipe
+
+SMALL = SwissRollRecipe(
+    trajectory_length=5, n_hidden=3, batch_size=8, n_steps=40, learning_rate=1e-2
+)
+OPTIONS = (  # random time steps too, so that their draws are seen to resume
+    "--dataset SWISS_ROLL --trajectory-length 5 --n-hidden 3 --batch-size 8 "
+    "--n-steps 1500 --n-t-per-minibatch 2"
+)
+
+
+def command(folder):
+    options = [*OPTIONS.split(), "--output-dir", str(folder), "--save-every", "50"]
+    return [sys.executable, "-m", "dpm.train", *options]
+
+
+def resume(folder):
+    options = ["--resume_file", str(folder), "--save-every", "50"]
+    return [sys.executable, "-m", "dpm.train", *options]
+
+
+def parameters_of(folder):
+    arrays, meta = checkpoint.load(folder)
+    return arrays, meta
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    runs.train(SMALL, folder, progress=False)
+    return folder
+
+
+def test_same_seed_same_parameters(finished, tmp_path):
+    runs.train(SMALL, tmp_path, progress=False)
+    first, second = parameters_of(finished)[0], parameters_of(tmp_path)[0]
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_another_seed_draws_other_numbers():
+    other = dataclasses.replace(SMALL, seed=1)
+    for purpose in (INITIALIZE, SHUFFLE, NOISE, TIME):
+        first = SMALL.rng(purpose, 3).random(4)
+        assert not np.isin(other.rng(purpose, 3).random(4), first).any()
+        assert not np.isin(SMALL.rng(purpose, 4).random(4), first).any()
+
+
+def test_random_time_steps_are_all_the_learned_ones():
+    recipe = dataclasses.replace(SMALL, n_t_per_minibatch=2)
+    loop = recipe.main_loop(SMALL.load_data().X_train)
+    noise, t = loop.data_stream.draws(7)
+    assert noise.shape == (2, 8, 2) and t.shape == (2,)
+    assert {int(t) for step in range(40) for t in loop.data_stream.draws(step)[1]} == {
+        1,
+        2,
+        3,
+        4,
+    }
+    assert np.isfinite(loop.run().costs).all()
+
+
+def test_training_raises_K():
+    recipe = dataclasses.replace(SwissRollRecipe(), n_steps=1000)
+    data = recipe.load_data()
+    model = recipe.build_model()
+    model.initialize(np.random.default_rng(0))
+    before, _ = evaluation.bound_per_sample(model, data.X_test[:1000])
+    trained = runs.train(recipe, progress=False).model.get_parameter_values()
+    model.set_parameter_values(trained)
+    after, _ = evaluation.bound_per_sample(model, data.X_test[:1000])
+    assert after.mean() > before.mean() + 0.5
+
+
+def test_killed_and_resumed_ends_the_same(tmp_path):
+    """SIGKILL at a random moment, and the end is that of a quiet run, bit for bit."""
+    quiet, killed = tmp_path / "quiet", tmp_path / "killed"
+    env = {**os.environ, "TQDM_DISABLE": "1"}
+    quiet.mkdir()
+    killed.mkdir()
+    assert train.main(command(quiet)[3:]) == 0
+    rng = np.random.default_rng(int(time.time()))
+    process = subprocess.Popen(command(killed), env=env, stdout=-3, stderr=-3)
+    for _ in range(rng.integers(2, 12)):  # the first save comes before any step
+        before = saved_at(killed)
+        while process.poll() is None and saved_at(killed) == before:
+            time.sleep(0.005)
+    time.sleep(rng.uniform(0, 0.05))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < parameters_of(killed)[1]["iterations_done"] < 1500
+    subprocess.run(resume(killed), env=env, check=True, capture_output=True)
+    assert len(list(killed.iterdir())) == 1  # resuming starts no second run
+    (a, meta_a), (b, meta_b) = parameters_of(quiet), parameters_of(killed)
+    assert meta_a["iterations_done"] == meta_b["iterations_done"] == 1500
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def saved_at(folder):
+    """When the checkpoint of a folder was written; 0 where there is none yet."""
+    path = checkpoint.file_in(folder)
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def test_evaluate_prints_json_with_units(finished):
+    done = subprocess.run(
+        [sys.executable, "-m", "dpm.evaluate", str(finished), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert done.stderr == ""
+    for name in ("K", "L_null", "K - L_null", "L", "L - K"):
+        assert report[name]["unit"] == "bits/point"
+        assert np.isfinite(report[name]["value"])
+        assert report[name]["standard_error"] >= 0
+    value = {k: v["value"] for k, v in report.items() if "unit" in v}
+    assert value["K"] < value["L"]
+    assert value["K - L_null"] == pytest.approx(value["K"] - value["L_null"])
+    assert len(report["kl_per_step"]) == SMALL.trajectory_length - 1
+
+
+def test_K_does_not_depend_on_how_the_data_are_cut(finished):
+    """Also the last, filled-up batch must count once."""
+    model, recipe, _ = runs.load_run(finished)
+    X = recipe.load_data().X_test[:70]
+    whole, kl_whole = evaluation.bound_per_sample(model, X, n_draws=300)
+    parts, kl_parts = evaluation.bound_per_sample(model, X, n_draws=300, batch_size=32)
+    error = np.hypot(whole.std(), parts.std()) / np.sqrt(len(X))
+    assert parts.mean() == pytest.approx(whole.mean(), abs=error / 2)
+    np.testing.assert_allclose(kl_parts, kl_whole, rtol=0.1)
+
+
+def test_command_line_refuses_in_one_line(refuse, tmp_path, finished):
+    roll = ["--dataset", "SWISS_ROLL", "--output-dir", str(tmp_path)]
+    refuse("T = 1", *roll, "--trajectory-length", "1", folder=tmp_path)
+    refuse("is for images", *roll, "--model-args", "n_scales=2", folder=tmp_path)
+    refuse("is for images", *roll, "--dropout_rate", "0.1", folder=tmp_path)
+    refuse("no checkpoint at", tmp_path, module="dpm.evaluate", folder=tmp_path)
+    other = ["--resume_file", str(finished), "--trajectory-length", "6"]
+    refuse("started with trajectory_length = 5, not 6", *other)
+
+
+@pytest.mark.parametrize(
+    "args", ["mean='guess', n_scales=2", 'a="b"', "$HOME", "a\\b c", "`x`", "a!b", ""]
+)
+def test_the_command_kept_can_be_typed_again(args, monkeypatch):
+    words = ["--dataset", "MNIST", "--model-args", args]
+    monkeypatch.setattr("sys.argv", ["dpm.train", *words])
+    kept = commands.command_line()
+    assert shlex.split(kept)[3:] == words
+    assert args[:4] != "mean" or f'--model-args "{args}"' in kept
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(finished):
+    with pytest.raises(ValueError, match="already holds a run: add --resume_file"):
+        runs.train(SMALL, finished, progress=False)
+
+
+def test_a_folder_of_several_runs_is_not_guessed_at(finished, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        file = (finished / checkpoint.FILE_NAME).read_bytes()
+        (tmp_path / name / checkpoint.FILE_NAME).write_bytes(file)
+    with pytest.raises(ValueError, match="several runs: give one of a, b"):
+        runs.load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "field, value, match",
+    [
+        ("trajectory_length", 1, "T = 1: .*at least 2"),
+        ("step1_beta", 0.0, r"step1_beta = 0 lies outside \(0, 1\)"),
+        ("step1_beta", 1.5, r"step1_beta = 1.5 lies outside"),
+        ("dataset", "CATS", "unknown dataset 'CATS': there are SWISS_ROLL"),
+        ("schedule", "cosine", "unknown schedule 'cosine': there are baseline"),
+        ("rule", "SGD", "unknown rule 'SGD': there are Adam, RMSProp"),
+        ("n_hidden", 0, "n_hidden = 0"),
+        ("n_steps", -5, "n_steps = -5"),
+        ("n_t_per_minibatch", -1, "n_t_per_minibatch = -1"),
+    ],
+)
+def test_recipes_refuse_bad_settings(field, value, match):
+    with pytest.raises(ValueError, match=match):
+        dataclasses.replace(SMALL, **{field: value})
+
+
+@pytest.mark.parametrize(
+    "data, match",
+    [
+        (np.array([[0.0, 1.0]] * 9 + [[np.nan, 0.0]]), "holds nan in row 9"),
+        (np.array([[0.0, 1.0]] * 9 + [[0.0, -np.inf]]), "holds -inf in row 9"),
+        (np.zeros((10, 3)), r"shape \(10, 3\), but this model takes \(n, 2\)"),
+        (np.zeros(10), r"shape \(10,\)"),
+        (np.zeros((0, 2)), r"shape \(0, 2\)"),
+        ([["a", "b"]], "not an array of numbers"),
+        (np.zeros((3, 2)), "batch_size = 8 exceeds the 3 training samples"),
+    ],
+)
+def test_bad_training_data_are_refused(data, match):
+    with pytest.raises(ValueError, match=match):
+        SMALL.main_loop(data)
+
+
+def test_bad_data_are_refused_by_evaluation(finished):
+    model, _, _ = runs.load_run(finished)
+    with pytest.raises(ValueError, match="holds nan in row 1"):
+        evaluation.bound_per_sample(model, [[0.0, 0.0], [np.nan, 0.0]])
+
+
+def test_truncated_checkpoints_are_refused(finished, tmp_path):
+    whole = (finished / checkpoint.FILE_NAME).read_bytes()
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        file = tmp_path / "cut.npz"
+        file.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="damaged or of another kind"):
+            runs.load_run(file)
+
+
+def test_damage_is_noticed_or_harmless(finished, tmp_path):
+    """Flip one byte here and there: the same arrays come back, or an error does."""
+    whole = (finished / checkpoint.FILE_NAME).read_bytes()
+    good, _ = checkpoint.load(finished)
+    noticed = 0
+    for place in np.random.default_rng(0).integers(len(whole), size=200):
+        data = bytearray(whole)
+        data[place] ^= 0xFF
+        (tmp_path / "bad.npz").write_bytes(data)
+        try:
+            arrays, _ = checkpoint.load(tmp_path / "bad.npz")
+        except ValueError:
+            noticed += 1
+            continue
+        for name in arrays.keys() & good.keys():
+            np.testing.assert_array_equal(arrays[name], good[name])
+    assert noticed > 100
+
+
+def test_foreign_files_are_refused(tmp_path):
+    np.savez(tmp_path / "foreign.npz", a=np.zeros(3))
+    with pytest.raises(ValueError, match="not a checkpoint of dpm"):
+        runs.load_run(tmp_path / "foreign.npz")
+    np.savez(tmp_path / "pickle.npz", meta=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="damaged or of another kind"):
+        runs.load_run(tmp_path / "pickle.npz")
+
+
+def test_checkpoint_of_another_model_is_refused(finished):
+    with pytest.raises(ValueError, match="trained with n_hidden = 3, but 4"):
+        runs.train(dataclasses.replace(SMALL, n_hidden=4), finished, resume=True)
+    arrays, meta = checkpoint.load(finished)
+    other = dataclasses.replace(SMALL, n_hidden=4).build_model()
+    values = {k[6:]: v for k, v in arrays.items() if k.startswith("param/")}
+    with pytest.raises(ValueError, match=r"rbf.centers has shape \(3, 2\)"):
+        other.set_parameter_values(values)
+    with pytest.raises(ValueError, match="another kind of model"):
+        meta["recipe"]["spatial_width"] = 28
+        checkpoint.save(finished / "odd.npz", arrays, meta)
+        runs.load_run(finished / "odd.npz")
+
+
+def test_unwritable_folder_is_reported_before_training(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(SwissRollRecipe, "main_loop", None)  # training would fail
+    with pytest.raises(ValueError, match="cannot be written to"):
+        runs.train(SMALL, tmp_path / "file" / "run")
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(finished, monkeypatch):
+    before = (finished / checkpoint.FILE_NAME).read_bytes()
+
+    def full_disk(*args, **kwargs):
+        args[0].write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save(finished / checkpoint.FILE_NAME, {}, {})
+    assert (finished / checkpoint.FILE_NAME).read_bytes() == before
+    assert not list(finished.glob(".*.tmp"))
+
+
+def test_a_cost_that_is_not_a_number_stops_the_run():
+    loop = SMALL.main_loop(SMALL.load_data().X_train)
+    readout = loop.model.mlp.readout.b
+    readout.set_value(readout.get_value() * np.nan)
+    with pytest.raises(FloatingPointError, match="step 0"):
+        loop.run()
