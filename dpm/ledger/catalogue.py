@@ -1,6 +1,27 @@
 """All chapters with numbered equations: a new one is a line here."""
 
+from dpm.ledger import (
+    appendix_b,
+    architecture,
+    entropy,
+    perturbed,
+    posteriors,
+    probability,
+    training,
+    trajectories,
+)
 from dpm.ledger.entries import Entry, entered
+
+CHAPTERS = (  # each enters its equations when it is loaded
+    trajectories,
+    probability,
+    training,
+    appendix_b,
+    posteriors,
+    entropy,
+    perturbed,
+    architecture,
+)
 
 
 def ledger() -> dict[int, Entry]:
