@@ -406,11 +406,13 @@ def test_planted_errors_turn_a_check_red(name, monkeypatch, record_property):
 
 def test_every_analytic_function_has_planted_errors():
     analytic = {
-        f"{module}.{name}"
+        f"diffusion.{module}.{name}"
         for module in ("gaussian", "binomial", "schedule", "bound")
-        for name, function in vars(pkgutil.resolve_name(f"dpm.{module}")).items()
+        for name, function in vars(
+            pkgutil.resolve_name(f"dpm.diffusion.{module}")
+        ).items()
         if inspect.isfunction(function)
-        and function.__module__ == f"dpm.{module}"
+        and function.__module__ == f"dpm.diffusion.{module}"
         and not name.startswith("_")
         and name != "noise"
     }
