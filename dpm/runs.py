@@ -73,10 +73,11 @@ def command_of(meta: dict) -> str:
     command = meta["command"]
     words = command.split()
     old = meta.get("versions", {}).get("dpm", "0.1").startswith("0.1")
-    named_set = "--dataset" in words and meta["recipe"]["dataset"] not in TOYS
-    if old and named_set and not {"--recipe", "--quick"} & set(words):
-        dataset = f"--dataset {meta['recipe']['dataset']}"
-        command = command.replace(dataset, f"{dataset} --recipe ours", 1)
+    if old and "--dataset" in words and not {"--recipe", "--quick"} & set(words):
+        dataset = words[words.index("--dataset") + 1]
+        if dataset not in TOYS:
+            typed = f"--dataset {dataset}"
+            command = command.replace(typed, f"{typed} --recipe ours", 1)
     return command
 
 
@@ -109,7 +110,8 @@ def start_from(path, model, data) -> dict | None:
     arrays, meta = checkpoint.load(path)
     check_same_data(data, meta.get("data"))
     model.set_parameter_values(parameter_values(arrays))
-    return {k: meta.get(k) for k in ("command", "iterations_done", "seconds", "start")}
+    kept = ("command", "versions", "iterations_done", "seconds", "start")
+    return {k: meta.get(k) for k in kept}
 
 
 class Run:
