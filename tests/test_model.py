@@ -9,7 +9,6 @@ import pytest
 
 from dpm import datasets, evaluation, sampler
 from dpm.blocks.backend import precision
-from dpm.blocks.bricks import Orthogonal
 from dpm.diffusion import factors, gaussian
 from dpm.evaluation import estimates
 from dpm.model import DiffusionModel
@@ -541,14 +540,6 @@ def test_parameters_start_as_in_the_reference():
         else:  # the shorter side is orthonormal
             tall = value if value.shape[0] >= value.shape[1] else value.T
             np.testing.assert_allclose(tall.T @ tall, np.eye(tall.shape[1]), atol=1e-12)
-
-
-def test_orthogonal_matrices_are_uniform():
-    """Every entry of a random rotation has mean 0 and mean square 1/n."""
-    rng = np.random.default_rng(0)
-    Q = np.array([Orthogonal()(rng, (3, 3)) for _ in range(4000)])
-    np.testing.assert_allclose(Q.mean(axis=0), 0, atol=0.05)
-    np.testing.assert_allclose((Q**2).mean(axis=0), 1 / 3, atol=0.03)
 
 
 # -- where learning starts -----

@@ -14,7 +14,6 @@ import pytest
 
 from dpm import commands, datasets, evaluate, evaluation, extensions, runs, train
 from dpm.blocks import checkpoint
-from dpm.blocks.bricks import Dropout
 from dpm.blocks.extensions import FinishAfter
 from dpm.blocks.main_loop import TOLERATED
 from dpm.recipes import ImageRecipe, named, names
@@ -222,17 +221,7 @@ def test_draws_are_what_they_should_be():
     assert len(np.unique(noise)) > 0.999 * noise.size  # no step repeats another
 
 
-def test_dropout_keeps_the_mean_and_is_off_when_scoring():
-    drop = Dropout(0.25)
-    import pytensor.tensor as pt
-
-    X = pt.tensor("X", shape=(200, 200), dtype="float64")
-    Y = drop(X)
-    draws = np.random.default_rng(0).random((200, 200))
-    Y = np.asarray(Y.eval({X: np.ones((200, 200)), drop.masks[0]: draws}))
-    assert (Y == 0).mean() == pytest.approx(0.25, abs=0.01)
-    assert Y.mean() == pytest.approx(1, abs=0.02)
-    np.testing.assert_array_equal(Y == 0, draws < 0.25)
+def test_dropout_is_off_when_scoring():
     recipe = ImageRecipe(batch_size=8, model_args=MODEL_ARGS, dropout_rate=0.5)
     loop = runs.train(recipe, n_steps=3, progress=False)
     masks = [v for v in loop.algorithm.inputs if v.name == "dropout"]
