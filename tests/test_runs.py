@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from dpm import commands, evaluation, runs, train
+from dpm import evaluation, runs, train
 from dpm.blocks import checkpoint
 from dpm.recipes import INITIALIZE, NOISE, SHUFFLE, TIME, SwissRollRecipe
 
@@ -158,17 +157,6 @@ def test_command_line_refuses_in_one_line(refuse, tmp_path, finished):
     refuse("no checkpoint at", tmp_path, module="dpm.evaluate", folder=tmp_path)
     other = ["--resume_file", str(finished), "--trajectory-length", "6"]
     refuse("started with trajectory_length = 5, not 6", *other)
-
-
-@pytest.mark.parametrize(
-    "args", ["mean='guess', n_scales=2", 'a="b"', "$HOME", "a\\b c", "`x`", "a!b", ""]
-)
-def test_the_command_kept_can_be_typed_again(args, monkeypatch):
-    words = ["--dataset", "MNIST", "--model-args", args]
-    monkeypatch.setattr("sys.argv", ["dpm.train", *words])
-    kept = commands.command_line()
-    assert shlex.split(kept)[3:] == words
-    assert args[:4] != "mean" or f'--model-args "{args}"' in kept
 
 
 def test_a_folder_that_holds_a_run_is_left_alone(finished):

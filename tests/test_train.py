@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from dpm import commands, datasets, evaluate, evaluation, extensions, runs, train
+from dpm import commands, datasets, evaluate, evaluation, runs, train
 from dpm.blocks import checkpoint
 from dpm.blocks.extensions import FinishAfter
 from dpm.blocks.main_loop import TOLERATED
@@ -186,16 +186,6 @@ def saved_at(folder):
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def test_learning_rate_falls_as_in_the_reference():
-    rate, rates = 1e-3, []
-    for epoch in range(3000):
-        rate = extensions.decay_learning_rate(500 * epoch, rate)
-        rates.append(rate)
-    assert rates[999] == pytest.approx(1e-4, rel=1e-9)
-    assert rates[499] == pytest.approx(1e-3 * 10**-0.5, rel=1e-9)
-    assert set(rates[1001:]) == {1e-4}
-
-
 def test_the_rate_changes_every_500_steps_and_is_saved():
     data = RECIPE.load_data()
     recipe = RECIPE.for_data(data)
@@ -324,15 +314,6 @@ def test_a_model_of_another_size_is_not_scored_on_these_images(finished):
     other.image_shape = (1, 4, 16)
     with pytest.raises(ValueError, match=r"takes images of shape \(1, 8, 8\)"):
         evaluation.evaluate(model, other)
-
-
-def test_model_arguments_are_literals_only():
-    parsed = commands.parse_model_args("n_scales=3, variant='paper', learn_beta=True")
-    assert parsed == {"n_scales": 3, "variant": "paper", "learn_beta": True}
-    assert commands.parse_model_args("") == {}
-    for bad in ("n_scales", "3", "a=b", "a=f()", "a=1)+dict(b=2", "**{}", "a=1;b=2"):
-        with pytest.raises(ValueError, match="cannot be read"):
-            commands.parse_model_args(bad)
 
 
 # -- named recipes -----
