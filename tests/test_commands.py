@@ -1,5 +1,7 @@
 """What the commands share: options are read, and what was typed is kept."""
 
+import shlex
+
 import pytest
 
 from dpm import commands

@@ -1,8 +1,10 @@
 """What bricks start from, and how dropout drops."""
 
 import numpy as np
+import pytensor.tensor as pt
+import pytest
 
-from dpm.blocks.bricks import Orthogonal
+from dpm.blocks.bricks import Dropout, Orthogonal
 
 
 def test_orthogonal_matrices_are_uniform():
