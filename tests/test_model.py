@@ -542,7 +542,7 @@ def test_parameters_start_as_in_the_reference():
             np.testing.assert_allclose(tall.T @ tall, np.eye(tall.shape[1]), atol=1e-12)
 
 
-# -- where learning starts -----
+# -- the weighting of the cost -----
 
 
 def test_the_cost_can_ask_for_the_picture_with_the_same_accuracy():

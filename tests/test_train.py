@@ -402,7 +402,7 @@ def test_runs_from_before_a_setting_existed_go_on(tmp_path):
 def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys):
     run_folder = tmp_path / "run"
     runs.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
-    monkeypatch.setattr(evaluate, "LARGE", 500)
+    monkeypatch.setattr(checkpoint, "LARGE", 500)
     sizes = {}
     for bits in (2, 10):
         out = tmp_path / f"{bits}.npz"
