@@ -9,12 +9,10 @@ import pytest
 
 from dpm import datasets, evaluation, sampler
 from dpm.blocks.backend import precision
-from dpm.blocks.bricks import Orthogonal
 from dpm.diffusion import factors, gaussian
 from dpm.evaluation import estimates
 from dpm.model import DiffusionModel
-from dpm.regression import LeakyRelu, MLP_conv_dense, MultiScaleConvolution
-from dpm.variants import CHOICES, VARIANTS
+from dpm.variants import CHOICES
 
 SMALL = dict(
     spatial_width=4,
@@ -156,14 +154,6 @@ def test_a_limited_guess_is_at_least_so_precise():
     np.testing.assert_allclose(sigma[~within] ** 2, variance, rtol=1e-9)
 
 
-def test_a_limit_is_for_a_guess_and_positive():
-    with pytest.raises(ValueError, match="guess_limit = 0.1 is for mean = 'guess'"):
-        small(mean="forward", guess_limit=0.1)
-    with pytest.raises(ValueError, match="guess_limit = 0: it must be positive"):
-        small(mean="guess", guess_limit=0)
-    assert small(mean="guess", guess_limit=0.1).guess_limit == 0.1
-
-
 def test_between_whole_steps_the_schedule_is_interpolated():
     model = small()
     beta = model.beta_arr.eval()
@@ -172,46 +162,6 @@ def test_between_whole_steps_the_schedule_is_interpolated():
 
 
 # -- the network -----
-
-
-def naive_multiscale(layer, X, after_sum):
-    """Steps 1 to 4 of Section D.2.1, pixel by pixel, for NHWC images."""
-    n, width, _, channels = X.shape
-    filters = layer.children[0].children[0].W.get_value().shape[0]
-    total = np.zeros((n, width, width, filters))
-    for scale, at_scale in enumerate(layer.children):
-        W, b = (v.get_value() for v in at_scale.parameters.values())
-        size, small_width = 2**scale, width // 2**scale
-        part = np.zeros((n, small_width, small_width, filters))
-        pooled = np.zeros((n, small_width, small_width, channels))
-        for y, x in np.ndindex(small_width, small_width):
-            square = X[:, y * size : (y + 1) * size, x * size : (x + 1) * size]
-            pooled[:, y, x] = square.mean(axis=(1, 2))
-        for y, x, i, j in np.ndindex(small_width, small_width, 3, 3):
-            a, c = y + 1 - i, x + 1 - j  # a true convolution flips its filter
-            if 0 <= a < small_width and 0 <= c < small_width:
-                part[:, y, x] += pooled[:, a, c] @ W[:, :, i, j].T
-        part += b[:, 1:-1, 1:-1].transpose(1, 2, 0) if b.ndim == 3 else b
-        if not after_sum:
-            part = np.where(part > 0, part, 0.05 * part)
-        total += part.repeat(size, axis=1).repeat(size, axis=2)
-    if after_sum:
-        return np.log1p(np.exp(total))
-    return total / len(layer.children)
-
-
-@pytest.mark.parametrize("after_sum", [False, True])
-@pytest.mark.parametrize("tied", [False, True])
-def test_multi_scale_layer_is_what_the_paper_lists(after_sum, tied):
-    rng = np.random.default_rng(4)
-    layer = MultiScaleConvolution(
-        2, 3, 8, 3, 3, pt.softplus if after_sum else LeakyRelu, after_sum, tied
-    )
-    for variable in layer.parameters.values():
-        variable.set_value(rng.standard_normal(variable.get_value().shape))
-    X = rng.standard_normal((2, 8, 8, 2))
-    got = np.asarray(layer.apply(constant(X)).eval())
-    np.testing.assert_allclose(got, naive_multiscale(layer, X, after_sum), rtol=1e-9)
 
 
 def test_tied_biases_carry_a_model_from_patches_to_a_larger_picture():
@@ -252,16 +202,6 @@ def test_either_pathway_works_alone(off):
         constant(images(2, model, np.random.default_rng(0))), constant([[1.0]])
     )
     assert np.isfinite(mu.eval()).all() and (sigma.eval() > 0).all()
-
-
-def test_depth_of_the_dense_pathway_is_the_references_slip_or_not():
-    def depth(**more):
-        model = small(n_layers_conv=3, n_layers_dense_lower=2, **more)
-        return sum("MLP dense lower" in p and p.endswith("W") for p in model.parameters)
-
-    assert depth() == 3
-    assert depth(dense_lower_depth="n_layers_dense_lower") == 2
-    assert depth(variant="paper") == 2
 
 
 # -- the bound -----
@@ -564,14 +504,6 @@ def test_generate_samples_writes_nothing_when_it_refuses(options, match, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_choices_of_both_variants_are_known():
-    for choices in VARIANTS.values():
-        numbers = {"bump_width", "final_log_snr", "guess_limit"}
-        assert choices.keys() - numbers == CHOICES.keys()
-    paper = small(variant="paper", mean="forward")
-    assert (paper.mean, paper.sum_over_t) == ("forward", "exact")
-
-
 @pytest.mark.parametrize(
     "more, match",
     [
@@ -597,20 +529,6 @@ def test_bad_arguments_are_refused(more, match):
         DiffusionModel(**{**SMALL, **more})
 
 
-def test_names_of_the_default_model_are_those_of_blocks():
-    network = MLP_conv_dense(4, 4, 2, 20, 500, 2, 20, 28, 1, 1, 10)
-    shapes = {k: v.get_value().shape for k, v in network.parameters.items()}
-    first = "mlp_conv_dense/multilayerconvolution/multiscaleconvolution/layer0_scale0"
-    assert shapes[f"{first}/convolutional.b"] == (20, 30, 30)
-    assert shapes["mlp_conv_dense/MLP dense lower/linear_3.W"] == (500, 1568)
-    assert shapes["mlp_conv_dense/MLP dense upper/linear_1.W"] == (20, 20)
-    convolutions = 20 * 9 + 3 * 20 * 20 * 9 + 4 * 20 * 30 * 30
-    dense = (784 + 1) * 500 + 2 * (500 + 1) * 500 + (500 + 1) * 1568
-    upper = (22 + 1) * 20 + (20 + 1) * 20
-    total = sum(int(np.prod(s)) for s in shapes.values())
-    assert total == convolutions + dense + upper
-
-
 def test_parameters_start_as_in_the_reference():
     model = DiffusionModel(**{**SMALL, "n_hidden_conv": 40, "n_hidden_dense_lower": 30})
     model.initialize(np.random.default_rng(0))
@@ -624,91 +542,7 @@ def test_parameters_start_as_in_the_reference():
             np.testing.assert_allclose(tall.T @ tall, np.eye(tall.shape[1]), atol=1e-12)
 
 
-def test_orthogonal_matrices_are_uniform():
-    """Every entry of a random rotation has mean 0 and mean square 1/n."""
-    rng = np.random.default_rng(0)
-    Q = np.array([Orthogonal()(rng, (3, 3)) for _ in range(4000)])
-    np.testing.assert_allclose(Q.mean(axis=0), 0, atol=0.05)
-    np.testing.assert_allclose((Q**2).mean(axis=0), 1 / 3, atol=0.03)
-
-
-# -- where learning starts -----
-
-
-def test_the_dense_pathway_can_start_with_each_pixel_as_its_own_feature():
-    for n_colors, n_features in ((1, 3), (2, 2)):
-        model = small(
-            n_colors=n_colors,
-            n_hidden_conv=0,
-            n_hidden_dense_lower=70,
-            n_hidden_dense_lower_output=n_features,
-            n_layers_dense_lower=3,
-            dense_nonlinearity="tanh",
-            dense_start="pixels",
-        )
-        model.initialize(np.random.default_rng(1))
-        X = 1e-3 * images(2, model, np.random.default_rng(0))  # where tanh is linear
-        features = model.mlp._lower(constant(X), lambda X: X).eval()
-        for c in range(n_colors):
-            np.testing.assert_allclose(
-                features[..., c], 0.5 * X[:, c], rtol=1e-4, atol=1e-9
-            )
-        if n_features > n_colors:  # the others are random
-            assert not np.allclose(features[..., 1], 0.5 * X[:, 0], rtol=0.5)
-
-
-@pytest.mark.parametrize("nonlinearity", ["leaky_relu", "softplus", "tanh"])
-def test_convolutions_can_start_by_passing_pixels_on(nonlinearity):
-    def slope(start):
-        """How much of one pixel's own noise the features keep."""
-        model = small(
-            n_hidden_conv=20, n_hidden_dense_lower=0, n_layers_conv=3, n_scales=2,
-            conv_start=start, conv_nonlinearity=nonlinearity, variant="paper",
-        )  # fmt: skip
-        model.initialize(np.random.default_rng(1))
-        X = images(1, model, np.random.default_rng(0))
-        bumped = X.copy()
-        bumped[0, 0, 2, 2] += 1e-3
-        both = np.concatenate([X, bumped])
-        before, after = model.mlp._lower(constant(both), lambda X: X).eval()
-        return np.linalg.norm((after - before)[2, 2]) / 1e-3
-
-    assert slope("isotropic") < 0.1 < 0.4 < slope("pixels") < 3
-
-
-def test_rates_can_start_from_either_schedule():
-    from dpm.diffusion import schedule
-
-    T, first = 50, 3e-4
-    for start, rates in (
-        ("baseline", schedule.baseline),
-        ("log_snr", schedule.log_snr),
-    ):
-        for learn in (False, True):
-            model = DiffusionModel(
-                4, 1, T, n_hidden_conv=2, n_hidden_dense_lower=0, step1_beta=first,
-                beta_start=start, learn_beta=learn,
-            )  # fmt: skip
-            model.initialize(np.random.default_rng(0))
-            found, expected = model.beta_arr.eval(), rates(T, first)
-            np.testing.assert_allclose(found[1:], expected[1:], rtol=1e-3)
-            assert found[0] == pytest.approx(expected[0], rel=0.01)
-
-
-def test_the_rates_of_equal_steps_end_where_they_are_told():
-    from dpm.diffusion import schedule
-
-    for learn in (False, True):
-        model = small(beta_start="log_snr", final_log_snr=-8.0, learn_beta=learn)
-        model.initialize(np.random.default_rng(0))
-        expected = schedule.log_snr(6, 1e-3, -8.0)
-        np.testing.assert_allclose(
-            model.beta_arr.eval()[1:], np.minimum(expected, 1 - 2e-5)[1:], rtol=1e-3
-        )
-    with pytest.raises(ValueError, match="final_log_snr = -8 is for beta_start"):
-        small(beta_start="baseline", final_log_snr=-8.0)
-    with pytest.raises(ValueError, match="final_log_snr = 20 is not below"):
-        small(beta_start="log_snr", final_log_snr=20.0)
+# -- the weighting of the cost -----
 
 
 def test_the_cost_can_ask_for_the_picture_with_the_same_accuracy():
@@ -735,8 +569,3 @@ def test_the_cost_can_ask_for_the_picture_with_the_same_accuracy():
         counts = (1 - b[t]) / (1 - b[t] + 0.02)  # nearly 1, but for the noisiest
         costs.append(weight * (means[1] - means[0]) ** 2 / (2 * sigma**2) / counts)
     np.testing.assert_allclose(costs, np.mean(costs), rtol=0.1)
-
-
-def test_a_weighted_cost_is_for_one_random_time():
-    with pytest.raises(ValueError, match="weighting = 'picture' is for one random"):
-        small(sum_over_t="exact", weighting="picture")

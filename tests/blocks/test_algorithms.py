@@ -99,3 +99,30 @@ def test_composite_rule_is_its_rules_in_a_row():
     np.testing.assert_allclose(twice.ravel(), 3 * 0.8 ** np.arange(1, 4))
     with pytest.raises(ValueError, match="at least one rule"):
         CompositeRule([])
+
+
+@pytest.mark.parametrize("rule", [Adam, RMSProp])
+def test_rows_move_as_parameters_of_their_own_would(rule):
+    """Two of three rows a step, against one dense parameter for each row."""
+    rng = np.random.default_rng(0)
+    start, target = rng.standard_normal((2, 3, 2))
+    table, index = pytensor.shared(start.copy(), shape=(3, 2)), pt.lvector("index")
+    cost = ((table[index] - pt.as_tensor(target)[index]) ** 2).sum()
+    sparse = GradientDescent(cost, {"p": table}, rule(0.1), [index], ["p"])
+    rows = [pytensor.shared(row.copy()) for row in start]
+    alone = [
+        GradientDescent(((row - goal) ** 2).sum(), {"p": row}, rule(0.1), [])
+        for row, goal in zip(rows, target, strict=True)
+    ]
+    for visited in ([0, 2], [2, 1], [0, 1], [0, 2]):
+        cost = sparse.process_batch(np.array(visited))
+        assert cost == pytest.approx(sum(alone[i].process_batch() for i in visited))
+    found = np.array([row.get_value() for row in rows])
+    np.testing.assert_allclose(table.get_value(), found, rtol=1e-12)
+
+
+def test_a_table_that_is_used_otherwise_is_refused():
+    table, index = pytensor.shared(np.ones((3, 2))), pt.lvector("index")
+    twice = table[index].sum() + table.sum()
+    with pytest.raises(ValueError, match="uses parameter p in 2 places, and 1 of them"):
+        GradientDescent(twice, {"p": table}, Adam(), [index], ["p"])

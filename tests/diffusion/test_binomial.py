@@ -3,10 +3,13 @@
 import itertools
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.mode import Mode
 
 from dpm import exact
+from dpm.blocks.backend import precision
 from dpm.diffusion import binomial, schedule
 
 RATES = [0.0, 0.05, 0.3, 0.5, 0.9, 1.0]
@@ -25,6 +28,12 @@ def step(after, before, beta, rho):
 
 def number(variable):
     return float(variable.eval())
+
+
+def values_of(*symbolic):
+    """What symbolic variables come to."""
+    plain = Mode("py", "fast_compile")  # each is computed once
+    return [np.asarray(v) for v in pytensor.function([], list(symbolic), mode=plain)()]
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -141,3 +150,29 @@ def test_perturb_is_exact_where_log_r_is_a_sum_over_bits(n):
 def test_power_is_the_normalised_power(exponent):
     one, zero = 0.3**exponent, 0.7**exponent
     assert binomial.power(0.3, exponent) == pytest.approx(one / (one + zero))
+
+
+def test_log_odds_agree_with_rates():
+    rng = np.random.default_rng(0)
+    x0, x_t = rng.integers(2, size=(2, 50)).astype(float)
+    beta, before, rho = rng.random((3, 50)) * 0.9 + 0.05
+    rate = binomial.posterior(x0, x_t, beta, before, rho)
+    other = pt.as_tensor(rng.random(50))
+    a, b, kl, kl_odds = values_of(
+        binomial.log_odds(rate),
+        binomial.posterior_log_odds(x0, x_t, beta, before, rho),
+        binomial.kl(rate, other),
+        binomial.kl_log_odds(binomial.log_odds(rate), binomial.log_odds(other)),
+    )
+    np.testing.assert_allclose(a, b, atol=1e-12)
+    np.testing.assert_allclose(kl, kl_odds, atol=1e-13)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_divergences_of_near_certain_bits_survive_single_precision(sign):
+    with precision("float32"):
+        q, p = (pt.as_tensor(np.float32([sign * x])) for x in (20.0, 18.0))
+        (single,) = values_of(binomial.kl_log_odds(q, p))
+    assert single.dtype == np.float32
+    a, b = 1 / (1 + np.exp(20.0)), 1 / (1 + np.exp(18.0))  # the rare value's rates
+    assert single[0] == pytest.approx(a * np.log(a / b) + b - a, rel=1e-3)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dpm import exact
+from dpm import datasets, exact
 from dpm.diffusion import binomial, bound, gaussian, schedule
 
 STATES = exact.bit_strings(2)
@@ -205,3 +205,10 @@ def test_trajectory_entropies_of_bits_are_sums():
         )  # fmt: skip
         assert low == pytest.approx(step + before - after)
         assert high == pytest.approx(step)
+
+
+def test_null_log_likelihood_is_that_of_the_paper():
+    X = datasets.load("HEARTBEAT").X_test
+    L_null = bound.to_bits(bound.binomial_null_log_likelihood(X, 0.2).mean())
+    assert L_null == pytest.approx(-14.438, abs=1e-3)
+    assert -2.414 - L_null == pytest.approx(12.024, abs=1e-3)

@@ -118,29 +118,6 @@ def test_noisy_known_pixels_let_the_true_model_find_the_posterior():
 # --- together
 
 
-def test_what_is_known_stays_known_beside_a_gaussian_in_any_order():
-    known, r = factors.Known(X_TRUE, MASK), factors.Gaussian(0.2, 0.5)
-    ends = [
-        sampler.sample(mixture(), N, 3, factor)
-        for factor in (
-            known * r,
-            r * known,
-            factors.Product(None, r, known),
-        )
-    ]
-    np.testing.assert_array_equal(ends[0], ends[1])
-    np.testing.assert_array_equal(ends[0], ends[2])
-    assert (ends[0][:, 0] == 1.5).all()
-    starts = [
-        next(sampler.reverse_trajectory(mixture(), N, 3, factor))[1]
-        for factor in (known * r, r)
-    ]
-    assert (starts[0][:, 0] == 1.5).all()
-    np.testing.assert_array_equal(starts[0][:, 1], starts[1][:, 1])
-    alone = sampler.sample(mixture(), N, 3, known)
-    assert (ends[0][:, 1] != alone[:, 1]).all()
-
-
 @pytest.mark.parametrize("kind", [factors.Known, factors.KnownWithNoise])
 def test_what_is_known_does_not_fade(kind):
     known, r = kind(X_TRUE, MASK), factors.Gaussian(0.2, 0.5)
@@ -155,18 +132,6 @@ def test_what_is_known_does_not_fade(kind):
     np.testing.assert_array_equal(ends[0], ends[1])
     np.testing.assert_array_equal(ends[0], ends[2])
     assert (ends[0][:, 0] == 1.5).all()
-
-
-def test_two_smooth_factors_shift_as_their_sum():
-    one, two = (lambda X, t: X[:, 0] ** 2), (lambda X, t: pt.sin(X).sum(axis=1))
-    both = factors.Smooth(one) * factors.Smooth(two)
-    total = factors.Smooth(lambda X, t: one(X, t) + two(X, t))
-    X = np.array([[0.3, -0.6]])
-    shifted = [
-        sampler.compile_get_mu_sigma(mixture(), 1, factor)(X, 2)[0]
-        for factor in (both, total)
-    ]
-    np.testing.assert_allclose(shifted[0], shifted[1], rtol=1e-12)
 
 
 def test_a_fading_denoising_walk_starts_at_pi():
@@ -204,12 +169,6 @@ def test_a_seed_and_a_generator_give_the_same_walk():
         for rng in (7, np.random.default_rng(7))
     ]
     np.testing.assert_array_equal(*forth)
-
-
-def test_a_factor_serves_for_many_walks():
-    factor = factors.Denoising(X_TRUE, 0.5) * factors.KnownWithNoise(X_TRUE, MASK)
-    first, second = (sampler.sample(mixture(), N, 7, factor) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
 
 
 # --- refused

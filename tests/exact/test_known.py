@@ -1,13 +1,15 @@
 """Models of known data, and the sampler's factors r with them."""
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.mode import Mode
 
-from dpm import exact, sampler
+from dpm import datasets, exact, sampler
 from dpm.diffusion import factors, gaussian, schedule
 from dpm.exact import known
-from dpm.exact.known import KnownBits, KnownMixture
+from dpm.exact.known import KnownBits, KnownMixture, KnownStrings
 
 MEANS, SIGMA = [[-1.0, 0.3], [0.8, -0.5], [0.5, 1.0]], 0.25
 WEIGHTS = [0.5, 0.3, 0.2]
@@ -15,6 +17,19 @@ WEIGHTS = [0.5, 0.3, 0.2]
 
 def mixture(T=30, **kwargs):
     return KnownMixture(schedule.log_snr(T), MEANS, SIGMA, WEIGHTS, **kwargs)
+
+
+def values_of(*symbolic):
+    """What symbolic variables come to."""
+    plain = Mode("py", "fast_compile")  # each is computed once
+    return [np.asarray(v) for v in pytensor.function([], list(symbolic), mode=plain)()]
+
+
+def heart_q0(X):  # over all strings, uniform over the rows of X
+    n = X.shape[1]
+    q0 = np.zeros(2**n)
+    q0[(X @ 2 ** np.arange(n)[::-1]).astype(int)] = 1 / len(X)
+    return q0
 
 
 def test_reverse_step_of_a_mixture_is_bayes_rule_on_a_grid():
@@ -200,3 +215,66 @@ def test_known_bits_stay_and_the_rest_is_as_the_exact_world_says():
 def test_bad_models_are_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+@pytest.mark.parametrize("length, period", [(6, 3), (8, 4)])
+def test_known_strings_agree_with_enumeration(length, period):
+    X = datasets.load("HEARTBEAT", length=length, period=period).X_train
+    beta, rho = schedule.binomial(7), 1 / period
+    few, all_of_them = KnownStrings(beta, X, rho), KnownBits(beta, heart_q0(X), rho)
+    states = pt.as_tensor(exact.bit_strings(length).astype(float))
+    for t in range(1, 7):  # t = 6 is the step of rate 1
+        ours, theirs = values_of(
+            few.reverse_step(states, pt.as_tensor(t)),
+            all_of_them.reverse_step(states, t),
+        )
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    ours, theirs = values_of(few.first_step(states), all_of_them.first_step(states))
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def test_known_strings_of_unequal_weight():
+    X = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 0]])
+    weights = [0.5, 0.2, 0.3]
+    q0 = np.zeros(8)
+    q0[[3, 4, 6]] = weights
+    beta = [0.1, 0.4, 1.0]
+    few, every = KnownStrings(beta, X, 0.4, weights), KnownBits(beta, q0, 0.4)
+    states = pt.as_tensor(exact.bit_strings(3).astype(float))
+    for t in (1, 2):
+        ours, theirs = values_of(
+            few.reverse_step(states, pt.as_tensor(t)), every.reverse_step(states, t)
+        )
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    assert few.sample(5, np.random.default_rng(0)).shape == (5, 3)
+
+
+def test_posterior_over_strings_is_a_sum_over_all_strings():
+    model = KnownStrings(schedule.binomial(5), datasets.heartbeat(6, 3).X_train, 1 / 3)
+    rate = np.array([0.9, 0.5, 0.2, 0.5, 0.7, 0.5])
+    states = exact.bit_strings(6)
+    r = np.where(states == 1, rate, 1 - rate).prod(axis=1)
+    p = exact.normalize(heart_q0(model.strings) * r)
+    numbers = (model.strings @ 2 ** np.arange(6)[::-1]).astype(int)
+    np.testing.assert_allclose(model.posterior(rate), p[numbers], atol=1e-15)
+    known_bit = np.full(6, 0.5)
+    known_bit[1] = 1.0
+    np.testing.assert_allclose(model.posterior(known_bit), [0, 1, 0])
+    with pytest.raises(ValueError, match="rules out every string"):
+        model.posterior(1.0)
+    with pytest.raises(ValueError, match=r"rate outside \[0, 1\]"):
+        model.posterior(1.2)
+    with pytest.raises(ValueError, match="do not broadcast"):
+        model.posterior([0.5, 0.5])
+
+
+def test_sampling_times_r_finds_the_posterior():
+    """With the exact r for all times, and the known strings' reverse steps."""
+    model = KnownStrings(schedule.binomial(60), datasets.heartbeat(6, 3).X_train, 1 / 3)
+    rate, n = np.array([0.8, 0.5, 0.4, 0.5, 0.5, 0.5]), 4000
+    expected = factors.Expected(model, rate)
+    X = sampler.sample(model, n, np.random.default_rng(0), expected, progress=False)
+    found = [(X == string).all(axis=1).sum() for string in model.strings]
+    assert sum(found) > 0.85 * n
+    share = np.array(found) / sum(found)
+    np.testing.assert_allclose(share, model.posterior(rate), atol=0.04)

@@ -15,10 +15,9 @@ from scipy.special import xlogy
 
 from dpm import datasets, evaluation, exact, runs, sampler, train
 from dpm.blocks import checkpoint
-from dpm.blocks.algorithms import Adam, GradientDescent, RMSProp
 from dpm.blocks.backend import precision
-from dpm.diffusion import binomial, bound, factors, schedule
-from dpm.exact.known import KnownBits, KnownStrings
+from dpm.diffusion import binomial, bound, schedule
+from dpm.exact.known import KnownStrings
 from dpm.recipes.heartbeat import HeartbeatRecipe, constant
 
 SMALL = HeartbeatRecipe(
@@ -84,42 +83,6 @@ def test_heartbeats_that_cannot_be_are_refused(settings, match):
         datasets.load("HEARTBEAT", **settings)
 
 
-def test_null_log_likelihood_is_that_of_the_paper():
-    X = datasets.load("HEARTBEAT").X_test
-    L_null = bound.to_bits(bound.binomial_null_log_likelihood(X, 0.2).mean())
-    assert L_null == pytest.approx(-14.438, abs=1e-3)
-    assert -2.414 - L_null == pytest.approx(12.024, abs=1e-3)
-
-
-# --- log odds
-
-
-def test_log_odds_agree_with_rates():
-    rng = np.random.default_rng(0)
-    x0, x_t = rng.integers(2, size=(2, 50)).astype(float)
-    beta, before, rho = rng.random((3, 50)) * 0.9 + 0.05
-    rate = binomial.posterior(x0, x_t, beta, before, rho)
-    other = pt.as_tensor(rng.random(50))
-    a, b, kl, kl_odds = values_of(
-        binomial.log_odds(rate),
-        binomial.posterior_log_odds(x0, x_t, beta, before, rho),
-        binomial.kl(rate, other),
-        binomial.kl_log_odds(binomial.log_odds(rate), binomial.log_odds(other)),
-    )
-    np.testing.assert_allclose(a, b, atol=1e-12)
-    np.testing.assert_allclose(kl, kl_odds, atol=1e-13)
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_divergences_of_near_certain_bits_survive_single_precision(sign):
-    with precision("float32"):
-        q, p = (pt.as_tensor(np.float32([sign * x])) for x in (20.0, 18.0))
-        (single,) = values_of(binomial.kl_log_odds(q, p))
-    assert single.dtype == np.float32
-    a, b = 1 / (1 + np.exp(20.0)), 1 / (1 + np.exp(18.0))  # the rare value's rates
-    assert single[0] == pytest.approx(a * np.log(a / b) + b - a, rel=1e-3)
-
-
 # --- the best reverse step
 
 
@@ -129,38 +92,6 @@ def heart_q0(X):
     q0 = np.zeros(2**n)
     q0[(X @ 2 ** np.arange(n)[::-1]).astype(int)] = 1 / len(X)
     return q0
-
-
-@pytest.mark.parametrize("length, period", [(6, 3), (8, 4)])
-def test_known_strings_agree_with_enumeration(length, period):
-    X = datasets.load("HEARTBEAT", length=length, period=period).X_train
-    beta, rho = schedule.binomial(7), 1 / period
-    few, all_of_them = KnownStrings(beta, X, rho), KnownBits(beta, heart_q0(X), rho)
-    states = pt.as_tensor(exact.bit_strings(length).astype(float))
-    for t in range(1, 7):  # t = 6 is the step of rate 1
-        ours, theirs = values_of(
-            few.reverse_step(states, pt.as_tensor(t)),
-            all_of_them.reverse_step(states, t),
-        )
-        np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    ours, theirs = values_of(few.first_step(states), all_of_them.first_step(states))
-    np.testing.assert_allclose(ours, theirs, atol=1e-12)
-
-
-def test_known_strings_of_unequal_weight():
-    X = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 0]])
-    weights = [0.5, 0.2, 0.3]
-    q0 = np.zeros(8)
-    q0[[3, 4, 6]] = weights
-    beta = [0.1, 0.4, 1.0]
-    few, every = KnownStrings(beta, X, 0.4, weights), KnownBits(beta, q0, 0.4)
-    states = pt.as_tensor(exact.bit_strings(3).astype(float))
-    for t in (1, 2):
-        ours, theirs = values_of(
-            few.reverse_step(states, pt.as_tensor(t)), every.reverse_step(states, t)
-        )
-        np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    assert few.sample(5, np.random.default_rng(0)).shape == (5, 3)
 
 
 def test_the_shift_that_is_best_is_what_the_other_bits_say():
@@ -243,37 +174,6 @@ def test_rates_that_fall_late_serve_the_heartbeat_better_than_constant_ones():
         assert best_K_by_counting(constant(T)) < best_K_by_counting(
             schedule.binomial(T)
         )
-
-
-def test_posterior_over_strings_is_a_sum_over_all_strings():
-    model = KnownStrings(schedule.binomial(5), datasets.heartbeat(6, 3).X_train, 1 / 3)
-    rate = np.array([0.9, 0.5, 0.2, 0.5, 0.7, 0.5])
-    states = exact.bit_strings(6)
-    r = np.where(states == 1, rate, 1 - rate).prod(axis=1)
-    p = exact.normalize(heart_q0(model.strings) * r)
-    numbers = (model.strings @ 2 ** np.arange(6)[::-1]).astype(int)
-    np.testing.assert_allclose(model.posterior(rate), p[numbers], atol=1e-15)
-    known_bit = np.full(6, 0.5)
-    known_bit[1] = 1.0
-    np.testing.assert_allclose(model.posterior(known_bit), [0, 1, 0])
-    with pytest.raises(ValueError, match="rules out every string"):
-        model.posterior(1.0)
-    with pytest.raises(ValueError, match=r"rate outside \[0, 1\]"):
-        model.posterior(1.2)
-    with pytest.raises(ValueError, match="do not broadcast"):
-        model.posterior([0.5, 0.5])
-
-
-def test_sampling_times_r_finds_the_posterior():
-    """With the exact r for all times, and the known strings' reverse steps."""
-    model = KnownStrings(schedule.binomial(60), datasets.heartbeat(6, 3).X_train, 1 / 3)
-    rate, n = np.array([0.8, 0.5, 0.4, 0.5, 0.5, 0.5]), 4000
-    expected = factors.Expected(model, rate)
-    X = sampler.sample(model, n, np.random.default_rng(0), expected, progress=False)
-    found = [(X == string).all(axis=1).sum() for string in model.strings]
-    assert sum(found) > 0.85 * n
-    share = np.array(found) / sum(found)
-    np.testing.assert_allclose(share, model.posterior(rate), atol=0.04)
 
 
 # --- the model
@@ -471,33 +371,6 @@ def test_a_step_touches_only_the_rows_it_visits():
     for table, old in zip(tables, before, strict=True):
         changed = (table.get_value() != old).reshape(19, -1).any(axis=1)
         assert np.flatnonzero(changed).tolist() == (t - 1).tolist()
-
-
-@pytest.mark.parametrize("rule", [Adam, RMSProp])
-def test_rows_move_as_parameters_of_their_own_would(rule):
-    """Two of three rows a step, against one dense parameter for each row."""
-    rng = np.random.default_rng(0)
-    start, target = rng.standard_normal((2, 3, 2))
-    table, index = pytensor.shared(start.copy(), shape=(3, 2)), pt.lvector("index")
-    cost = ((table[index] - pt.as_tensor(target)[index]) ** 2).sum()
-    sparse = GradientDescent(cost, {"p": table}, rule(0.1), [index], ["p"])
-    rows = [pytensor.shared(row.copy()) for row in start]
-    alone = [
-        GradientDescent(((row - goal) ** 2).sum(), {"p": row}, rule(0.1), [])
-        for row, goal in zip(rows, target, strict=True)
-    ]
-    for visited in ([0, 2], [2, 1], [0, 1], [0, 2]):
-        cost = sparse.process_batch(np.array(visited))
-        assert cost == pytest.approx(sum(alone[i].process_batch() for i in visited))
-    found = np.array([row.get_value() for row in rows])
-    np.testing.assert_allclose(table.get_value(), found, rtol=1e-12)
-
-
-def test_a_table_that_is_used_otherwise_is_refused():
-    table, index = pytensor.shared(np.ones((3, 2))), pt.lvector("index")
-    twice = table[index].sum() + table.sum()
-    with pytest.raises(ValueError, match="uses parameter p in 2 places, and 1 of them"):
-        GradientDescent(twice, {"p": table}, Adam(), [index], ["p"])
 
 
 def test_sharing_ends_with_a_readout_for_every_step():

@@ -1,0 +1,120 @@
+"""Figures: what stands where in them, and that files are whole."""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from dpm import viz
+from dpm.model import DiffusionModel
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("n_colors", [1, 3])
+def test_images_stand_in_a_grid_with_white_lines_between(n_colors):
+    X = np.arange(3 * n_colors * 4, dtype=float).reshape(3, n_colors, 2, 2)
+    (shown,) = viz.plot_images(X, n_columns=2).axes[0].get_images()
+    canvas = np.asarray(shown.get_array()).reshape(5, 5, n_colors)
+    scaled = ((X - X.min()) / np.ptp(X)).transpose(0, 2, 3, 1)
+    for image, (top, left) in zip(scaled, ((0, 0), (0, 3), (3, 0)), strict=True):
+        np.testing.assert_allclose(canvas[top : top + 2, left : left + 2], image)
+    assert (canvas[2] == 1).all() and (canvas[:, 2] == 1).all()
+    assert (canvas[3:, 3:] == 1).all()  # the place of a fourth
+
+
+def test_values_beyond_the_limits_are_black_and_white():
+    X = np.array([-2.0, 0.0, 1.0, 9.0]).reshape(1, 1, 2, 2)
+    (shown,) = viz.plot_images(X, limits=(-1.0, 1.0)).axes[0].get_images()
+    np.testing.assert_allclose(shown.get_array(), [[0, 0.5], [1, 1]])
+
+
+def test_images_are_written_as_a_picture_and_an_array(tmp_path):
+    X = np.random.default_rng(0).random((4, 1, 3, 3))
+    viz.save_images(X, tmp_path / "samples_t0.5")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["samples_t0.5.npz", "samples_t0.5.png"]
+    with np.load(tmp_path / names[0], allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["X"], X)
+    assert plt.imread(tmp_path / names[1]).ndim == 3
+    assert not plt.get_fignums()  # closed
+
+
+@pytest.mark.parametrize(
+    "shape, n_images, width",
+    [
+        ((2, 3, 5, 5), 6, 5),  # filters
+        ((9, 4), 4, 3),  # columns
+        ((4, 9), 4, 3),  # rows
+        ((200, 16), 100, 4),  # no more than a hundred
+    ],
+)
+def test_receptive_fields_are_the_small_images_of_a_parameter(shape, n_images, width):
+    theta = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    canvas = viz.receptive_fields(theta)
+    n_columns = int(np.ceil(np.sqrt(n_images)))
+    n_rows = -(-n_images // n_columns)
+    assert canvas.shape == tuple(n * (width + 1) - 1 for n in (n_rows, n_columns))
+    if theta.ndim == 4:
+        first = theta[0, 0]
+    else:
+        first = (theta.T if shape[0] == 9 else theta)[0].reshape(width, width)
+    np.testing.assert_array_equal(canvas[:width, :width], first)
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 6), (4, 2), (3, 2, 1, 1)])
+def test_a_parameter_of_no_images_has_no_receptive_fields(shape):
+    assert viz.receptive_fields(np.zeros(shape)) is None
+    assert viz.plot_parameter(np.zeros(shape), "b").axes
+
+
+def test_a_parameter_is_titled_with_its_range():
+    fig = viz.plot_parameter([[1.0, 2.0, 9.0]], "W")
+    assert fig.get_suptitle() == "W (3,): min 1, median 2, max 9"
+
+
+def test_the_player_needs_no_network_and_is_the_same_each_time():
+    states = {t: np.full((2, 2), 0.1 * t) for t in (0, 5)}
+    first, second = (viz.slider(states, "a roll") for _ in range(2))
+    assert first == second
+    assert "font-awesome" not in first and 'class="fa ' not in first
+    assert not re.search(r"[0-9a-f]{32}", re.sub(r'"data:[^"]*"', "", first))
+    assert 'aria-label="a roll"' in first and '<img alt="a roll" ' in first
+
+
+@pytest.mark.parametrize("row", [viz.cloud_row, viz.bit_rows])
+def test_rows_have_a_panel_for_each_time(row):
+    fig = row({0: np.zeros((3, 2)), 7: np.ones((3, 2))})
+    assert [ax.get_title() for ax in fig.axes] == ["$t = 0$", "$t = 7$"]
+
+
+def test_figure_1_has_three_rows_of_times():
+    states = {t: np.full((4, 2), float(t)) for t in (0, 1, 2)}
+    drift = {t: np.full((4, 2), 3.0) * t + [3.0, 4.0] for t in states}
+    fig = viz.figure_1(states, states, drift, np.zeros((4, 2)))
+    titles = [ax.get_title() for ax in fig.axes]
+    assert len(titles) == 9
+    assert titles[1] == "$q(x^{(T/2)})$, t = 1"
+    assert titles[5] == "$p(x^{(T)})$, t = 2" and titles[6] == "drift, longest 5"
+
+
+def test_monitors_show_the_running_mean_and_what_was_recorded():
+    records = {"test K": [(1, 2.0), (3, 4.0)], "empty": []}
+    fig = viz.plot_monitors([1.0, 3.0, 5.0], records, "cost", smooth=2)
+    mean, recorded = (ax.get_lines()[0].get_xydata() for ax in fig.axes)
+    np.testing.assert_allclose(mean, [[2, 2], [3, 4]])
+    np.testing.assert_allclose(recorded, [[1, 2], [3, 4]])
+
+
+def test_figure_d1_counts_the_parameters_of_the_parts_there_are():
+    sizes = {"n_hidden_conv": 3, "n_layers_conv": 1, "n_hidden_dense_upper": 4}
+    model = DiffusionModel(4, 1, 5, **sizes, n_hidden_dense_lower=0)
+    texts = [text.get_text() for text in viz.figure_d1(model).axes[0].texts]
+    count = sum(v.get_value().size for v in model.mlp.mlp_conv.parameters.values())
+    assert f"{count:,} parameters" in texts and "1 x 4 x 4" in texts
+    assert "dense layers" not in texts
