@@ -98,6 +98,20 @@ def test_a_face_only_hands_on(face):
         assert isinstance(node, ast.ImportFrom) or is_all, ast.unparse(node)
 
 
+TESTED_ELSEWHERE = {  # by the tests of ledger/entries, which run every check
+    f"dpm.ledger.{name}"
+    for name in "appendix_b architecture chains entropy perturbed posteriors "
+    "probability training trajectories worlds".split()
+} | {"dpm.version"}
+
+
+@pytest.mark.parametrize("name", [n for n in ROOMS if not n.endswith("__init__")])
+def test_every_room_is_tested_by_a_file_of_its_name(name):
+    *folders, room = name.split(".")[1:]
+    file = Path(__file__).parent.joinpath(*folders, f"test_{room}.py")
+    assert file.is_file() or name in TESTED_ELSEWHERE, file
+
+
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 

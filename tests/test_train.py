@@ -16,9 +16,7 @@ from dpm import commands, datasets, evaluate, evaluation, runs, train
 from dpm.blocks import checkpoint
 from dpm.blocks.extensions import FinishAfter
 from dpm.blocks.main_loop import TOLERATED
-from dpm.recipes import ImageRecipe, named, names
-from dpm.recipes.catalogue import SIZES
-from dpm.variants import CHOICES
+from dpm.recipes import ImageRecipe
 
 ARGS = (
     "trajectory_length=6, n_temporal_basis=3, n_hidden_conv=2, n_layers_conv=1, "
@@ -319,31 +317,6 @@ def test_a_model_of_another_size_is_not_scored_on_these_images(finished):
 # -- named recipes -----
 
 
-def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
-    steps = {"MNIST": 1000, "CIFAR10": 1000, "DEAD_LEAVES": 1000, "TEXTURE": 500}
-    for dataset in datasets.image_sets():
-        assert names(dataset) == ["reference", "paper", "ours", "quick"]
-        assert named("reference", dataset) == ImageRecipe(dataset)
-        paper = named("paper", dataset)
-        assert paper.model_args["variant"] == "paper"
-        choices = paper.model_args.keys() & CHOICES.keys()
-        assert choices <= {"sum_over_t"}  # the paper's in all else
-        assert paper.model_args.keys() - choices <= {"variant", *SIZES}
-    for dataset, T in steps.items():
-        paper, ours = named("paper", dataset), named("ours", dataset)
-        assert paper.model_args["trajectory_length"] == T
-        assert ours.model_args["trajectory_length"] == T
-        assert 0 < named("quick", dataset).decay_steps < ours.decay_steps
-    assert named("paper", "MNIST").model_args["n_hidden_conv"] == 0  # dense alone
-    for dataset in ("DEAD_LEAVES", "TEXTURE", "BARK"):
-        for name in ("paper", "ours"):
-            model = named(name, dataset).model_args
-            assert model["n_hidden_dense_lower"] == 0 and model["n_scales"] > 1
-    assert named("paper", "CIFAR10").rule == "RMSProp"
-    with pytest.raises(ValueError, match="unknown recipe of MNIST 'wide'"):
-        named("wide", "MNIST")
-
-
 def test_the_command_line_names_recipes():
     def recipe(text):
         return train.recipe_from_args(train.parse_args(text.split()))
@@ -421,13 +394,6 @@ def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys
     assert sizes[2] < sizes[10]
     assert evaluate.main([*words[:-1], "11"]) == 2
     assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err
-
-
-def test_a_weighted_cost_is_not_shown_as_the_bound():
-    by_bound, by_picture = named("reference", "MNIST"), named("ours", "MNIST")
-    assert by_picture.model_args["weighting"] == "picture"
-    assert by_bound.cost_name == "K - L_null"
-    assert by_picture.cost_name == "weighted K - L_null"
 
 
 def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):

@@ -181,18 +181,6 @@ def test_the_heartbeat_keeps_its_data_too():
         runs.data_of(dataclasses.replace(recipe, period=4), meta)
 
 
-@pytest.mark.parametrize(
-    "settings, match",
-    [
-        ({"sede": 1}, "DIGITS has no setting 'sede': there are n_test, seed"),
-        ({"seed": [1]}, r"seed = \[1\]: give a number or a text"),
-    ],
-)
-def test_recipes_refuse_settings_that_the_data_lack(settings, match):
-    with pytest.raises(ValueError, match=match):
-        ImageRecipe("DIGITS", data_args=settings)
-
-
 def test_the_command_line_knows_the_sets_and_their_settings(tmp_path, digits, capsys):
     out = ["--output-dir", str(tmp_path), "--dataset"]
     check = [

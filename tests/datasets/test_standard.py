@@ -2,11 +2,7 @@
 
 import gzip
 import hashlib
-import http.server
-import io
 import os
-import tarfile
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +10,6 @@ import pytest
 
 from dpm import datasets
 from dpm.datasets import download, standard
-from dpm.datasets.download import Remote
 
 REAL = os.environ.get("DPM_DATA", "")
 
@@ -163,130 +158,4 @@ def test_a_relative_folder_may_be_meant_from_the_projects_root(copy, monkeypatch
     assert len(datasets.load("MNIST").X_train) == 20
 
 
-def test_a_wrong_folder_is_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("DPM_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match="DPM_DATA = .*nowhere is not a folder"):
-        datasets.load("MNIST")
-
-
 # -- downloads, from a server on this machine ---------------------------------------
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves /good/, /wrong/ and /cut/; everything else is missing."""
-
-    payloads: dict = {}
-    asked: list = []
-
-    def do_GET(self):
-        self.asked.append(self.path)
-        _, kind, name = self.path.split("/")
-        if kind not in ("good", "wrong", "cut") or name not in self.payloads:
-            self.send_error(404)
-            return
-        data = self.payloads[name]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if kind == "wrong":
-            data = data[:-1] + b"?"
-        self.wfile.write(data[: len(data) // 2] if kind == "cut" else data)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    monkeypatch.delenv("DPM_DATA", raising=False)
-    for module in (download, standard):
-        monkeypatch.setattr(module, "cache_folder", lambda: tmp_path / "cache")
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    Handler.asked = []
-    yield f"http://127.0.0.1:{httpd.server_address[1]}"
-    httpd.shutdown()
-    httpd.server_close()
-
-
-def remote(server, data, *kinds, name="file.bin"):
-    Handler.payloads = {name: data}
-    digest = hashlib.sha256(data).hexdigest()
-    return Remote(name, digest, tuple(f"{server}/{kind}/" for kind in kinds))
-
-
-def kept():
-    """Files in the cache, half-finished ones too."""
-    return [p.name for p in download.cache_folder().rglob("*") if p.is_file()]
-
-
-def test_the_right_file_is_kept_and_not_asked_for_again(server):
-    data = os.urandom(5000)
-    wanted = remote(server, data, "good")
-    for _ in range(2):
-        assert download.fetch(wanted, "here").read_bytes() == data
-    assert len(Handler.asked) == 1 and kept() == ["file.bin"]
-
-
-def test_the_next_mirror_is_tried_after_wrong_cut_and_missing_files(server):
-    data = os.urandom(5000)
-    wanted = remote(server, data, "wrong", "cut", "missing", "good")
-    assert download.fetch(wanted, "here").read_bytes() == data
-    assert [path.split("/")[1] for path in Handler.asked] == [
-        "wrong", "cut", "missing", "good",
-    ]  # fmt: skip
-    assert kept() == ["file.bin"]
-
-
-def test_nothing_is_kept_when_no_mirror_serves_the_file(server):
-    wanted = remote(server, os.urandom(5000), "wrong", "cut", "missing")
-    with pytest.raises(ValueError) as error:
-        download.fetch(wanted, "mnist")
-    message = str(error.value)
-    assert "wrong/: not the file that is asked for" in message
-    assert "missing/: Not Found" in message
-    assert "DPM_DATA" in message and "'mnist'" in message
-    assert kept() == []
-
-
-def test_a_damaged_file_in_the_cache_is_replaced(server):
-    data = os.urandom(5000)
-    wanted = remote(server, data, "good")
-    path = download.fetch(wanted, "here")
-    path.write_bytes(b"damaged")
-    assert download.fetch(wanted, "here").read_bytes() == data
-
-
-def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.delenv("DPM_DATA", raising=False)
-    monkeypatch.setattr(download, "cache_folder", lambda: tmp_path)
-    nobody = Remote("file.bin", "0" * 64, ("http://127.0.0.1:9/",))
-    with pytest.raises(ValueError, match="ConnectionError.*connect to the network, or"):
-        download.fetch(nobody, "mnist")
-
-
-def test_mnist_is_downloaded(server, monkeypatch):
-    data = gzip.compress(idx(np.eye(4, dtype=np.uint8).repeat(6, 0).reshape(6, 4, 4)))
-    one = remote(server, data, "good", name="file.gz")
-    monkeypatch.setattr(standard, "MNIST_FILES", {"train": one, "test": one})
-    assert not datasets.at_hand("MNIST")
-    assert datasets.load("MNIST").X_train.shape == (6, 16)
-    assert datasets.at_hand("MNIST")
-
-
-def test_cifar10_is_downloaded_and_unpacked_once(server, monkeypatch):
-    rng = np.random.default_rng(0)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name in ("data_batch_1.bin", "test_batch.bin"):
-            data = cifar10(3, rng)
-            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    archive = remote(server, packed.getvalue(), "good")
-    monkeypatch.setattr(standard, "CIFAR10_ARCHIVE", archive)
-    assert not datasets.at_hand("CIFAR10")
-    for _ in range(2):
-        assert datasets.load("CIFAR10").X_train.shape == (3, 3072)
-    assert len(Handler.asked) == 1
-    assert sorted(kept()) == ["data_batch_1.bin", "test_batch.bin"]

@@ -1,0 +1,130 @@
+"""Pictures of folders and archives: read, refused, cut into patches."""
+
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dpm import datasets
+from dpm.datasets import pictures
+
+SMALL = {"width": 8, "n_train": 60, "n_test": 20}
+
+
+def picture_file(pixels, kind="PNG", **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+def gradient(number, height=30, width=40):
+    """A picture whose every pixel says where it is, and in which picture."""
+    y, x = np.indices((height, width))
+    return ((7 * y + 3 * x + 50 * number) % 256).astype(np.uint8)
+
+
+def bark_files() -> dict:
+    """Four classes of three pictures, laid out as the database is, and others."""
+    files = {
+        f"T{k:02}_kind/T{k:02}_{i:02}.png": picture_file(gradient(3 * k + i))
+        for k in range(1, 6)
+        for i in range(1, 4)
+    }
+    return {**files, "readme.txt": b"text", "T01_kind/._T01_01.png": b"not a picture"}
+
+
+def packed(path, files: dict):
+    """An archive of the kind that its name says."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return path
+    kind = {".tar": "", ".gz": ":gz", ".tgz": ":gz", ".xz": ":xz"}[path.suffix]
+    with tarfile.open(path, f"w{kind}") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def load_bark(path=None, **settings):
+    return datasets.load("BARK", path=path, **{**SMALL, **settings})
+
+
+def test_pictures_become_grey():
+    pixels = gradient(1)
+    for kind, options in (("PNG", {}), ("BMP", {}), ("TIFF", {}), ("PPM", {})):
+        read = pictures.grey_picture(picture_file(pixels, kind, **options), kind)
+        np.testing.assert_array_equal(read, pixels)
+    colour = np.stack([pixels, pixels * 0, pixels * 0], axis=-1)
+    red = pictures.grey_picture(picture_file(colour), "red")
+    np.testing.assert_allclose(red, 0.299 * pixels, atol=0.6)
+
+
+def one_bad(data, name="T02_kind/T02_02.png"):
+    return {**bark_files(), name: data}
+
+
+def test_pictures_that_unpack_to_gigabytes_are_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match="exceeds limit of"):
+        pictures.grey_picture(picture_file(gradient(1)), "x.png")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../T01_99.png", "a/../../T01_99.png", "/T01_99.png", "C:\\T01_99.png",
+     "..\\T01_99.png", "a/..\\../T01.txt"],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz"])
+def test_archives_with_a_path_leading_out_are_refused(tmp_path, name, ending):
+    path = packed(tmp_path / f"x{ending}", one_bad(picture_file(gradient(9)), name))
+    before = sorted(tmp_path.parent.glob("*")), sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="which leads out of its folder"):
+        load_bark(path)
+    assert before == (sorted(tmp_path.parent.glob("*")), sorted(tmp_path.rglob("*")))
+
+
+def test_inner_paths_that_stay_inside_are_fine(tmp_path):
+    moved = {f"./a/../{name}": data for name, data in bark_files().items()}
+    for ending in (".zip", ".tar"):
+        assert len(load_bark(packed(tmp_path / f"x{ending}", moved)).whole) == 4
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../x.png"])
+def test_links_out_of_an_archive_are_refused(tmp_path, kind, target):
+    path = packed(tmp_path / "x.tar", bark_files())
+    with tarfile.open(path, "a") as archive:
+        info = tarfile.TarInfo("T01_kind/T01_09.png")
+        info.type, info.linkname = kind, target
+        archive.addfile(info)
+    with pytest.raises(ValueError, match="which leads out of its folder"):
+        load_bark(path)
+
+
+def test_files_too_large_for_a_picture_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_BYTES", 100)
+    for ending in (".zip", ".tar"):
+        path = packed(tmp_path / f"x{ending}", bark_files())
+        with pytest.raises(ValueError, match="no picture is that large"):
+            load_bark(path)
+
+
+def test_every_place_of_every_picture_is_as_probable():
+    y, x = np.indices((5, 6))
+    found = pictures.crops(
+        {"a": (6 * y + x).astype(np.uint8), "b": np.full((3, 3), 99, np.uint8)},
+        26_000, 3, np.random.default_rng(0),
+    )  # fmt: skip
+    corners, counts = np.unique(found[:, 0, 0, 0], return_counts=True)
+    assert corners.tolist() == [6 * y + x for y in range(3) for x in range(4)] + [99]
+    assert abs(counts - 2000).max() < 5 * np.sqrt(2000)
+    inside = found[found[:, 0, 0, 0] != 99][:, 0]
+    steps = 6 * np.arange(3)[:, None] + np.arange(3)
+    assert (inside == inside[:, :1, :1] + steps).all()
