@@ -251,7 +251,7 @@ def test_bad_options_are_refused_in_one_line(refuse, tmp_path, small_mnist):
     check = [
         (
             "unknown dataset 'CATS': there are BARK, CIFAR10, DEAD_LEAVES, DIGITS, "
-            "HEARTBEAT, MNIST, SWISS",
+            "HEARTBEAT, IMAGES, MNIST, SWISS",
             "--dataset",
             "CATS",
         ),

@@ -53,7 +53,7 @@ def local_copy(*relative) -> Path | None:
     if not given:
         return None
     # A relative name may be meant from the project's root: chapters run below it.
-    roots = [Path(given), Path(__file__).parents[1] / given]
+    roots = [Path(given), Path(__file__).parents[2] / given]
     root = next((root for root in roots if root.is_dir()), None)
     if root is None:
         raise ValueError(

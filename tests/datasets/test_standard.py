@@ -152,7 +152,7 @@ def test_images_that_cannot_be_scaled_are_refused(copy):
 
 
 def test_a_relative_folder_may_be_meant_from_the_projects_root(copy, monkeypatch):
-    root = Path(download.__file__).parents[1]
+    root = Path(download.__file__).parents[2]
     monkeypatch.setenv("DPM_DATA", os.path.relpath(copy, root))
     monkeypatch.chdir(root / "dpm")
     assert len(datasets.load("MNIST").X_train) == 20

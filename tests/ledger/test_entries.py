@@ -216,7 +216,7 @@ PLANTED = {  # function: what stands there, what is put in its place
     "diffusion.bound.null_log_likelihood": [
         ("-0.5 *", "0.5 *"),
         ("-0.5 *", "-1.0 *"),
-        ("diffusion.gaussian.LOG_2PI_E", "(gaussian.LOG_2PI_E - 1)"),
+        ("gaussian.LOG_2PI_E", "(gaussian.LOG_2PI_E - 1)"),
     ],
     "diffusion.bound.binomial_null_log_likelihood": [
         ("ones * np.log(rho)", "ones * np.log1p(-rho)"),
