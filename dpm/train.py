@@ -39,7 +39,9 @@ examples:
   python -m dpm.train --dataset MNIST --recipe ours     what we have made of it
   python -m dpm.train --dataset DEAD_LEAVES --quick     ours, at most ten minutes
   python -m dpm.train --dataset SWISS_ROLL              under a minute
+  python -m dpm.train --dataset SWISS_ROLL --recipe wide
   python -m dpm.train --dataset HEARTBEAT --quick       bits, T = 2000
+  python -m dpm.train --dataset IMAGES --data-args "path='folder'" --recipe ours
   python -m dpm.train --resume_file runs/NAME           go on with a run
 With --dataset (and --recipe) before it, --help shows the options and defaults of those.
 """
