@@ -3,33 +3,10 @@
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from small_images import model_of_images
 
 from dpm import evaluation
-from dpm.blocks.backend import precision
 from dpm.evaluation import estimates
-from dpm.model import DiffusionModel
-
-SMALL = dict(
-    spatial_width=4,
-    n_colors=2,
-    trajectory_length=6,
-    n_temporal_basis=3,
-    n_hidden_dense_lower=5,
-    n_hidden_dense_upper=4,
-    n_hidden_conv=0,
-    n_layers_dense_lower=2,
-)
-
-
-def model_of_images(size=0.3, dtype="float64", **more):
-    """A small model whose parameters are normal draws times `size`."""
-    with precision(dtype):
-        model = DiffusionModel(**{**SMALL, **more})
-    rng = np.random.default_rng(0)
-    for variable in model.parameters.values():
-        shape = variable.get_value().shape
-        variable.set_value(size * rng.standard_normal(shape).astype(dtype))
-    return model
 
 
 def test_the_sum_over_all_t_is_the_sum(monkeypatch):

@@ -4,37 +4,14 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 from scipy.stats import norm
+from small_images import model_of_images
 
 from dpm import evaluation, exact
-from dpm.blocks.backend import precision
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.schedule import FixedSchedule
 from dpm.diffusion.vectors import GaussianDiffusion
 from dpm.evaluation import likelihood
 from dpm.exact.known import KnownBits, KnownMixture
-from dpm.model import DiffusionModel
-
-SMALL = dict(
-    spatial_width=4,
-    n_colors=2,
-    trajectory_length=6,
-    n_temporal_basis=3,
-    n_hidden_dense_lower=5,
-    n_hidden_dense_upper=4,
-    n_hidden_conv=0,
-    n_layers_dense_lower=2,
-)
-
-
-def model_of_images(size=0.3, dtype="float64", **more):
-    """A small model whose parameters are normal draws times `size`."""
-    with precision(dtype):
-        model = DiffusionModel(**{**SMALL, **more})
-    rng = np.random.default_rng(0)
-    for variable in model.parameters.values():
-        shape = variable.get_value().shape
-        variable.set_value(size * rng.standard_normal(shape).astype(dtype))
-    return model
 
 
 def test_log_p_of_a_mixture_is_the_integral_over_the_way_back():
