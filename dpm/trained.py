@@ -17,7 +17,7 @@ from dpm.diffusion.schedule import beta_cumulative
 from dpm.evaluation import report
 from dpm.recipes.catalogue import TOYS, name_of, named, names
 from dpm.recipes.images import ImageRecipe
-from dpm.runs import command_of, load_run, train
+from dpm.runs import Run, command_of, load_run, train
 
 KEPT = Path(__file__).parents[1] / "book" / "checkpoints"
 
@@ -88,12 +88,17 @@ def fit(
     if recipe.dataset in TOYS and n_steps is not None:
         settings, n_steps = {**settings, "n_steps": n_steps}, None
     recipe = dataclasses.replace(recipe, **settings)
-    loop = train(recipe, output_dir, progress=progress, n_steps=n_steps)
-    run = loop.data_stream
-    meta = {"recipe": dataclasses.asdict(run.recipe), "seconds": loop.seconds}
-    meta["iterations_done"] = loop.iterations_done
     if output_dir is not None:
+        train(recipe, output_dir, progress=progress, n_steps=n_steps)
         return load(output_dir)
+    run = Run(recipe, n_steps=n_steps)
+    loop = run.train(progress=progress)
+    meta = {
+        **run.description,
+        "iterations_done": loop.iterations_done,
+        "seconds": loop.seconds,
+    }
+    del meta["command"]  # nothing was typed that would make it again
     return Trained(loop.model, run.recipe, meta)
 
 
