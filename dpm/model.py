@@ -292,7 +292,7 @@ class DiffusionModel(GaussianDiffusion):
 
     @in_precision
     def get_KL(self, X_noiseless, noise, t=None, uniform_draws=None, drop=no_dropout):
-        """As `dpm.diffusion.VectorDiffusion.get_KL`; images may also come as rows.
+        """As `dpm.diffusion.vectors.VectorDiffusion.get_KL`; rows serve too.
 
         `uniform_draws` are of the shape of the noise. `t` need not be whole.
         """

@@ -1,6 +1,8 @@
 """The house that the package is: small rooms, one idea a folder, no arrow upwards."""
 
 import ast
+import pkgutil
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -135,3 +137,21 @@ def test_a_schedule_loads_no_compiler():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_names_and_files_that_are_spoken_of_are_there():
+    """In pages, docstrings and the README: what a move leaves behind shows here."""
+    texts = [*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md")]
+    texts += [*(ROOT / "book").glob("*.ipynb"), *ROOMS.values()]
+    wrong = []
+    for path in texts:
+        text = path.read_text(encoding="utf8")
+        for name in {*re.findall(r"`(dpm(?:\.\w+)+)`", text)}:
+            try:
+                pkgutil.resolve_name(name)
+            except (ImportError, AttributeError):
+                wrong.append(f"{path.name}: {name}")
+        for file in {*re.findall(r"\b((?:dpm|tests)/[\w/]+\.py)\b", text)}:
+            if not (ROOT / file).is_file():
+                wrong.append(f"{path.name}: {file}")
+    assert not wrong

@@ -138,7 +138,7 @@ class GaussianDiffusion(VectorDiffusion):
         Has ``beta_arr`` and ``trajectory_length``.
     regression : Brick
         ``apply(X, t)`` gives coefficients of mean and covariance, each (n_t, batch,
-        n_dim), for X of that shape; see `dpm.regression.RBFNetwork`.
+        n_dim), for X of that shape; see `dpm.diffusion.networks.RBFNetwork`.
     n_dim : int
         Dimensions of a sample.
     """

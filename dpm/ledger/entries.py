@@ -3,7 +3,7 @@
 An entry holds an equation's number, its formula, the chapter where it stands, the
 functions of `dpm` that implement it, and a check: code that computes both sides, one of
 them by those functions, and raises AssertionError where they differ. The book's page
-*Equation ledger* and ``tests/test_equations.py`` are both made from this list.
+*Equation ledger* and ``tests/ledger/test_entries.py`` are both made from this list.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 It minimises F(theta) = f_1(theta) + ... + f_N(theta), for instance the costs of N
 minibatches, by measuring one f_i at a time, as stochastic gradient descent does, but
 steps to the minimum of a quadratic model of the whole sum, as Newton's method does. It
-knows nothing of diffusion; `dpm.sfo_training` hands it a model's costs.
+knows nothing of diffusion; `dpm.recipes.frozen` hands it a model's costs.
 """
 
 from collections.abc import Callable
