@@ -43,7 +43,7 @@ def refuse(capsys, monkeypatch):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print how many errors were planted by ledger/test_entries.py, and how many found."""
+    """Print how many errors ledger/test_entries.py planted, and how many were found."""
     counts = {"planted": 0, "red": 0}
     for reports in terminalreporter.stats.values():
         for report in reports:
