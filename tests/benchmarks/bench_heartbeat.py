@@ -66,7 +66,7 @@ def timed(run, steps):
 
 
 def main():
-    ours = {T: build(T)._take_step for T in LENGTHS}
+    ours = {T: build(T).take_step for T in LENGTHS}
     inside = {T: scatter_inside(build(T)) for T in LENGTHS}
     for run in (*ours.values(), *inside.values()):
         timed(run, INSIDE_STEPS)  # the first calls are slow
