@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
+from costs import Costs  # noqa: E402
 
 os.environ["TQDM_DISABLE"] = "1"  # also in the notebooks' kernels: no bars on stderr
 matplotlib.use("agg")  # only here: the kernels must show their figures
@@ -18,6 +19,17 @@ matplotlib.use("agg")  # only here: the kernels must show their figures
 with warnings.catch_warnings():
     warnings.simplefilter("error")
     import dpm  # noqa: F401  importing must not warn
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--costs", metavar="FILE", help="write the processor seconds of each file there"
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--costs"):  # a plugin, because it measures the pages too
+        config.pluginmanager.register(Costs(config.getoption("--costs")))
 
 
 @pytest.fixture
