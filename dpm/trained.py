@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dpm import sampler
+from dpm.blocks.backend import numbers
 from dpm.blocks.checks import check_bits, check_count, check_data, check_positive
 from dpm.datasets.dataset import Dataset
 from dpm.diffusion import factors
@@ -269,13 +270,13 @@ class Trained:
             raise ValueError(f"t = {t}: a trajectory of this model has {self.T} steps")
         if t == 0:
             return self._out(X, raw=True)
-        b = np.asarray(beta_cumulative(self.model.beta_arr.eval()).eval())[t - 1]
+        b = numbers(beta_cumulative(numbers(self.model.beta_arr)))[t - 1]
         kernels = self.model.kernels
         rho = self.model.prior if len(self.model.prior) == 1 else ()
         step = factors.as_tuple(kernels.marginal(X, b, *rho))
         noise = kernels.noise(np.random.default_rng(seed), X.shape)
-        drawn = kernels.sample(*(part.eval() for part in step), noise)
-        return self._out(np.asarray(getattr(drawn, "eval", lambda: drawn)()), raw=True)
+        drawn = kernels.sample(*(numbers(part) for part in step), noise)
+        return self._out(numbers(drawn), raw=True)
 
     def fill_in(
         self, images, known, seed: int = 0, progress: bool = True

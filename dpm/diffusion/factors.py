@@ -11,7 +11,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from dpm.blocks.backend import precision
+from dpm.blocks.backend import numbers, precision
 from dpm.blocks.checks import check_broadcast, check_positive
 from dpm.diffusion.factor import Factor, One, Product, as_tuple, check_factor
 from dpm.diffusion.schedule import beta_cumulative
@@ -200,8 +200,8 @@ class KnownWithNoise(Known):
         rho = model.prior if len(model.prior) == 1 else ()
         clean = np.where(self.mask, self.X_true, 0.0)
         with precision("float64"):
-            beta = np.asarray(pt.as_tensor(model.beta_arr).eval(), dtype=float)
-            self.total = np.asarray(beta_cumulative(beta).eval())
+            beta = numbers(model.beta_arr).astype(float)
+            self.total = numbers(beta_cumulative(beta))
             b = pt.dscalar("b")
             marginal = as_tuple(model.kernels.marginal(clean, b, *rho))
             self.marginal = pytensor.function([b], list(marginal))
@@ -231,6 +231,7 @@ class Smooth(Factor):
             raise ValueError(f"log_r of type {type(log_r).__name__} is no function")
         self.log_r = log_r
         self.smooth = ((self, False),)
+        self._starts = {}  # compiled, by model and shape; walks share them
 
     def slope(self, model, X, t):
         shape = X.type.shape
@@ -252,13 +253,16 @@ class Smooth(Factor):
 
     def start(self, pi):
         model, shape = self.model, np.shape(pi[0])
-        X, t = pt.tensor("X", shape=shape, dtype=model.dtype), pt.lscalar("t")
-        slope = self.slope(model, X, t)
-        parts = as_tuple(model.kernels.perturb(X, *pi[1:], slope))
-        parts = [pt.as_tensor(part) for part in parts]
-        perturbed = pytensor.function([X, t], parts, on_unused_input="ignore")
-        found = perturbed(pi[0].astype(model.dtype), model.trajectory_length)
-        return tuple(np.asarray(part) for part in found)
+        compiled = self._starts.get(shape)
+        if compiled is None or compiled[0] is not model:
+            X, t = pt.tensor("X", shape=shape, dtype=model.dtype), pt.lscalar("t")
+            slope = pytensor.function(
+                [X, t], self.slope(model, X, t), on_unused_input="ignore"
+            )
+            compiled = self._starts[shape] = model, slope
+        slope = compiled[1](pi[0].astype(model.dtype), model.trajectory_length)
+        parts = as_tuple(model.kernels.perturb(*pi, np.asarray(slope)))
+        return tuple(numbers(part) for part in parts)
 
     def raised(self, exponent):
         return One().on(self.model, None) if exponent == 0 else self

@@ -124,8 +124,13 @@ class VectorDiffusion(Brick):
         without `t`, and unbiased where t is drawn uniformly.
         """
         KL = self.get_KL(X_noiseless, noise, t, **more)
+        return self.bound_of(KL, X_noiseless, every_t=t is None)
+
+    @in_precision
+    def bound_of(self, KL, X_noiseless, every_t: bool):
+        """`get_bound` from what `get_KL` gave, at every learned step or at some."""
         KL = KL if KL.ndim == 2 else KL[None]
-        n_terms = None if t is None else self.trajectory_length - 1
+        n_terms = None if every_t else self.trajectory_length - 1
         return bound.lower_bound(KL, self.entropies(X_noiseless), n_terms)
 
 

@@ -6,6 +6,7 @@ Here each amount of noise is looked at by itself.
 
 import numpy as np
 
+from dpm.blocks.backend import numbers
 from dpm.blocks.checks import check_count, check_data
 from dpm.diffusion import gaussian
 from dpm.diffusion.schedule import beta_cumulative
@@ -22,8 +23,8 @@ def log_snr(model) -> np.ndarray:
 
 def _rates(model):
     """beta_t and b_t of a model, in double precision."""
-    beta = np.asarray(model.beta_arr.eval(), dtype=float)
-    return beta, beta_cumulative(beta).eval()
+    beta = numbers(model.beta_arr).astype(float)
+    return beta, numbers(beta_cumulative(beta))
 
 
 def picture_error(model, X, steps, seed: int = 0) -> np.ndarray:
@@ -64,7 +65,8 @@ def picture_error(model, X, steps, seed: int = 0) -> np.ndarray:
         noise = rng.standard_normal(X.shape)
         X_noisy = np.sqrt(1 - b[t]) * X + np.sqrt(b[t]) * noise
         mu, _ = get_mu_sigma(X_noisy, t)
-        by_picture, by_state = gaussian.posterior(*UNITS, beta[t], b[t - 1])[0].eval()
+        mean, _ = gaussian.posterior(*UNITS, beta[t], b[t - 1])
+        by_picture, by_state = numbers(mean)
         seen = (mu - by_state * X_noisy) / by_picture
         errors.append(np.mean((seen - X) ** 2))
     return np.array(errors)

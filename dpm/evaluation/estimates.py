@@ -39,7 +39,8 @@ def compile_bound(model, batch_size: int, t_shape: tuple | None = None):
     inputs = [X, noise]
     if t_shape is not None:
         inputs.append(pt.tensor("t", shape=t_shape, dtype="int64"))
-    return pytensor.function(inputs, [model.get_bound(*inputs), model.get_KL(*inputs)])
+    KL = model.get_KL(*inputs)
+    return pytensor.function(inputs, [model.bound_of(KL, X, t_shape is None), KL])
 
 
 def batches(n: int, size: int):

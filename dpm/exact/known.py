@@ -6,10 +6,11 @@ what `dpm.sampler` asks of a model: ``kernels``, ``prior``, ``reverse_step`` and
 """
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 from scipy.special import logsumexp
 
-from dpm.blocks.backend import precision
+from dpm.blocks.backend import numbers, precision
 from dpm.blocks.bricks import Brick
 from dpm.blocks.checks import (
     as_rng,
@@ -23,6 +24,8 @@ from dpm.diffusion.schedule import FixedSchedule, beta_cumulative
 from dpm.diffusion.vectors import BinomialDiffusion
 from dpm.exact.states import bit_strings
 from dpm.exact.world import World, bits_world
+
+ROOM = 2048  # rates are kept in multiples of so many
 
 
 def _shares(weights, n: int) -> np.ndarray:
@@ -59,16 +62,33 @@ class KnownMixture:
 
     def __init__(self, beta, means, sigma: float, weights=None):
         check_positive(sigma, "sigma")
-        schedule = FixedSchedule(beta)
-        self.trajectory_length = schedule.trajectory_length
-        self.beta_arr = schedule.beta_arr
+        self._beta, self._total = (  # what compiled steps look up
+            pytensor.shared(np.zeros(ROOM), name=name) for name in ("beta", "total")
+        )
+        self.set_rates(beta)
         self.means = np.atleast_2d(np.asarray(means, dtype=float))
         n = len(self.means)
         self.weights = _shares(weights, n)
         self.sigma = float(sigma)
         self.sample_shape = self.means.shape[1:]
-        total = np.asarray(beta_cumulative(np.asarray(beta, dtype=float)).eval())
-        self._total = pt.as_tensor(np.concatenate([[0.0], total]))  # (T+1,), by time
+
+    def set_rates(self, beta) -> None:
+        """Take another chain, of another length if wanted.
+
+        Functions compiled before go on to serve: they look the rates up.
+
+        Parameters
+        ----------
+        beta : array_like, shape (T,)
+        """
+        schedule = FixedSchedule(beta)
+        self.trajectory_length = schedule.trajectory_length
+        self.beta_arr = schedule.beta_arr
+        beta = numbers(schedule.beta_arr)
+        total = np.concatenate([[0.0], numbers(beta_cumulative(beta))])
+        size = -(-len(total) // ROOM) * ROOM  # constant, or JAX compiles again
+        self._beta.set_value(np.pad(beta, (0, size - len(beta)), mode="edge"))
+        self._total.set_value(np.pad(total, (0, size - len(total)), mode="edge"))
 
     def _components(self, t):
         """Means (n_components, n_dim) and variance of the components of q(x^t)."""
@@ -88,7 +108,7 @@ class KnownMixture:
 
         Index t is the paper's step t+1. The deviation is that of each coordinate.
         """
-        beta = self.beta_arr[t]
+        beta = self._beta[t]
         mu, variance = self._components(t)
         share = self._responsibilities(X, t + 1)
         middle = share @ mu  # (n_samples, n_dim), the mean over components
@@ -101,7 +121,7 @@ class KnownMixture:
 
     def first_step(self, X):
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
-        return gaussian.forward_kernel(X, self.beta_arr[0])
+        return gaussian.forward_kernel(X, self._beta[0])
 
     def sample(self, n: int, rng) -> np.ndarray:
         """Data, shape (n, n_dim)."""
@@ -235,7 +255,7 @@ class KnownStrings(BinomialDiffusion):
         super().__init__(schedule, Brick("nothing learned"), strings.shape[1], rho)
         self.strings = strings
         self.weights = _shares(weights, len(strings))
-        total = np.asarray(beta_cumulative(np.asarray(beta, dtype=float)).eval())
+        total = numbers(beta_cumulative(np.asarray(beta, dtype=float)))
         self._total = pt.as_tensor(np.concatenate([[0.0], total]))  # (T+1,), by time
 
     def _log_share(self, X, t):
@@ -260,13 +280,12 @@ class KnownStrings(BinomialDiffusion):
         beta, before = (
             array[:, None, None] for array in (self.beta_arr[t], self._total[t])
         )
-        rate = 0.0
-        for i, string in enumerate(self.strings):
-            log_odds = binomial.posterior_log_odds(
-                string, X_noisy, beta, before, self.rho
-            )
-            rate = rate + share[..., i : i + 1] * pt.sigmoid(log_odds)
-        return binomial.log_odds(rate)
+        # given a string, the posterior of a bit depends on the string's own bit alone
+        off, on = (
+            pt.sigmoid(binomial.posterior_log_odds(x0, X_noisy, beta, before, self.rho))
+            for x0 in (0.0, 1.0)
+        )
+        return binomial.log_odds(off + (share @ self.strings) * (on - off))
 
     def sample(self, n: int, rng) -> np.ndarray:
         """Data, shape (n, n_dim)."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor
 
+from dpm.blocks.backend import numbers
+
 _ENTRIES: dict = {}
 
 
@@ -64,7 +66,7 @@ def equation(number: int, latex: str, chapter: str, *functions: str):
 
 def value(x) -> np.ndarray:
     """A symbolic expression, or a number, as an array."""
-    return np.asarray(x.eval() if hasattr(x, "owner") else x)
+    return numbers(x)
 
 
 def agree(left, right, tolerance: float = 1e-10) -> None:

@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm.blocks.backend import as_tensor, precision
+from dpm.blocks.backend import as_tensor, numbers, precision
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.schedule import LearnedSchedule, log_snr
 from dpm.diffusion.vectors import GaussianDiffusion
@@ -66,6 +66,13 @@ def test_both_modes_agree():
     assert len(jax) == 6
     for a, b in zip(jax, numba, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_numbers_are_what_the_compiled_graph_gives():
+    rates = pytensor.shared(np.array([-1.0, 0.5]))
+    graph = pt.log1p(pt.cumsum(pt.sigmoid(rates))) @ pt.as_tensor([[1.0], [2.0]])
+    np.testing.assert_allclose(numbers(graph), graph.eval(), rtol=1e-14)
+    assert numbers(2.5) == 2.5 and type(numbers(graph)) is np.ndarray
 
 
 @pytest.mark.parametrize("number", [0.5, np.float32(0.25), np.array([0.5, 1.0]), 1])

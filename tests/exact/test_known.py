@@ -57,6 +57,24 @@ def test_reverse_step_of_a_mixture_is_bayes_rule_on_a_grid():
         q = kernel @ q
 
 
+@pytest.mark.parametrize("T", [7, 60])
+def test_other_rates_serve_in_functions_compiled_before(T):
+    model, other, X = mixture(30), mixture(T), np.array([[0.3, -0.6], [1.0, 0.2]])
+    y, sigma_r = np.array([0.4, 0.0]), np.array([0.6, np.inf])
+    for r in (None, factors.Expected(model, y, sigma_r)):
+        model.set_rates(schedule.log_snr(30))
+        step = sampler.compile_get_mu_sigma(model, 2, r)
+        thirty = step(X, 5)
+        model.set_rates(schedule.log_snr(T))
+        anew = None if r is None else factors.Expected(other, y, sigma_r)
+        anew = sampler.compile_get_mu_sigma(other, 2, anew)
+        for t in (0, 1, T - 1):
+            np.testing.assert_allclose(step(X, t), anew(X, t), rtol=1e-12)
+        assert not np.allclose(step(X, 5), thirty)
+    assert model.trajectory_length == T
+    np.testing.assert_array_equal(*values_of(model.beta_arr, other.beta_arr))
+
+
 def test_samples_of_a_mixture_have_its_moments():
     model = mixture(80)
     n = 20_000
