@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 from dpm import datasets, evaluation, sampler
-from dpm.blocks.backend import precision
+from dpm.blocks.backend import numbers, precision
 from dpm.diffusion import factors, gaussian
 from dpm.evaluation import estimates
 from dpm.model import DiffusionModel
@@ -70,7 +70,7 @@ def test_readout_is_eq_62():
     w, c, J = 4, 2, 3
     Z = rng.standard_normal((2, w, w, c * 2 * J))
     for times in ([[2.0]], [[1.0], [4.0]]):
-        mu, beta = (np.asarray(a.eval()) for a in model.temporal_readout(
+        mu, beta = (numbers(a) for a in model.temporal_readout(
             constant(Z), constant(times)))  # fmt: skip
         for n, y, x, color in np.ndindex(2, w, w, c):
             g = model.temporal_basis[:, int(times[n if len(times) > 1 else 0][0])]
@@ -87,7 +87,7 @@ def test_folding_the_readout_into_the_last_layer_changes_nothing(times, upper):
     t = constant(times)
     slow = model.temporal_readout(model.mlp.apply(X), t)
     for a, b in zip(model.get_coefficients(X, t), slow, strict=True):
-        np.testing.assert_allclose(a.eval(), b.eval(), rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(numbers(a), numbers(b), rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("mean", CHOICES["mean"])
@@ -97,16 +97,15 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_guess(mean, 
     X = images(3, model, np.random.default_rng(3))
     t = 4
     z_mu, z_Sigma = (
-        np.asarray(a.eval())
-        for a in model.get_coefficients(constant(X), constant([[float(t)]]))
+        numbers(a) for a in model.get_coefficients(constant(X), constant([[float(t)]]))
     )
-    beta = float(model.beta_arr.eval()[t])
+    beta = float(numbers(model.beta_arr)[t])
     if scaled:
         z_Sigma = z_Sigma / np.sqrt(model.trajectory_length)
     Sigma = 1 / (1 + np.exp(-z_Sigma) * (1 - beta) / beta)
-    c = float(model.beta_cumulative.eval()[t - 1])
+    c = float(numbers(model.beta_cumulative)[t - 1])
     precisions = 1 / c, (1 - beta) / beta  # of x^(t-1), given the picture and given x^t
-    b = float(model.beta_cumulative.eval()[t])
+    b = float(numbers(model.beta_cumulative)[t])
     guess, says = np.exp(-3 * z_Sigma), (1 - b) / b  # precisions of x^0
     x0 = (guess * z_mu + says * X / np.sqrt(1 - b)) / (guess + says)
     points = np.sqrt(1 - c) * x0, X / np.sqrt(1 - beta)
@@ -119,26 +118,26 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_guess(mean, 
         "forward": X * np.sqrt(1 - beta) + z_mu * np.sqrt(beta),
     }
     mu, sigma = model.get_mu_sigma(constant(X), constant([[float(t)]]))
-    np.testing.assert_allclose(sigma.eval() ** 2, Sigma, rtol=1e-10)
-    np.testing.assert_allclose(mu.eval(), expected[mean], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(numbers(sigma) ** 2, Sigma, rtol=1e-10)
+    np.testing.assert_allclose(numbers(mu), expected[mean], rtol=1e-10, atol=1e-12)
 
 
 def test_a_limited_guess_is_at_least_so_precise():
     model = small(mean="guess", scale_beta_coeff=False)
     X = images(3, model, np.random.default_rng(3))
     at = constant(X), constant([[4.0]])
-    free_mu, free_sigma = (a.eval() for a in model.get_mu_sigma(*at))
-    z, z_Sigma = (np.asarray(a.eval()) for a in model.get_coefficients(*at))
+    free_mu, free_sigma = (numbers(a) for a in model.get_mu_sigma(*at))
+    z, z_Sigma = (numbers(a) for a in model.get_coefficients(*at))
     variance = np.exp(3 * z_Sigma)
     limit = float(np.median(variance)) * 0.999
     within = variance < limit
     assert 0.3 < within.mean() < 0.7
     model.limit_guess(limit)
-    mu, sigma = (a.eval() for a in model.get_mu_sigma(*at))
+    mu, sigma = (numbers(a) for a in model.get_mu_sigma(*at))
     np.testing.assert_array_equal(mu[within], free_mu[within])
     np.testing.assert_array_equal(sigma[within], free_sigma[within])
     beta, b, c = (
-        float(v.eval()[k])
+        float(numbers(v)[k])
         for v, k in (
             (model.beta_arr, 4),
             (model.beta_cumulative, 4),
@@ -156,8 +155,8 @@ def test_a_limited_guess_is_at_least_so_precise():
 
 def test_between_whole_steps_the_schedule_is_interpolated():
     model = small()
-    beta = model.beta_arr.eval()
-    at = model.get_beta_forward(constant([[2.25], [5.0]])).eval().ravel()
+    beta = numbers(model.beta_arr)
+    at = numbers(model.get_beta_forward(constant([[2.25], [5.0]]))).ravel()
     np.testing.assert_allclose(at, [0.75 * beta[2] + 0.25 * beta[3], beta[5]])
 
 
@@ -172,13 +171,13 @@ def test_tied_biases_carry_a_model_from_patches_to_a_larger_picture():
     picture.set_parameter_values(values)
     X = images(1, picture, np.random.default_rng(5))
     t = constant([[2.0]])
-    whole = [a.eval() for a in picture.get_mu_sigma(constant(X), t)]
-    part = [a.eval() for a in patch.get_mu_sigma(constant(X[:, :, 4:8, 4:8]), t)]
+    whole = [numbers(a) for a in picture.get_mu_sigma(constant(X), t)]
+    part = [numbers(a) for a in patch.get_mu_sigma(constant(X[:, :, 4:8, 4:8]), t)]
     for a, b in zip(whole, part, strict=True):  # two layers reach two pixels far
         np.testing.assert_allclose(a[:, :, 6, 6], b[:, :, 2, 2] * 1.0, rtol=0.2)
     wide = small(**options, spatial_width=8)
     wide.set_parameter_values(values)
-    middle = [a.eval() for a in wide.get_mu_sigma(constant(X[:, :, 2:10, 2:10]), t)]
+    middle = [numbers(a) for a in wide.get_mu_sigma(constant(X[:, :, 2:10, 2:10]), t)]
     for a, b in zip(whole, middle, strict=True):
         np.testing.assert_allclose(a[:, :, 4:8, 4:8], b[:, :, 2:6, 2:6], rtol=1e-10)
 
@@ -201,7 +200,7 @@ def test_either_pathway_works_alone(off):
     mu, sigma = model.get_mu_sigma(
         constant(images(2, model, np.random.default_rng(0))), constant([[1.0]])
     )
-    assert np.isfinite(mu.eval()).all() and (sigma.eval() > 0).all()
+    assert np.isfinite(numbers(mu)).all() and (numbers(sigma) > 0).all()
 
 
 # -- the bound -----
@@ -219,7 +218,7 @@ def test_one_random_t_averages_to_the_exact_sum():
     model, rng = small(sum_over_t="exact"), np.random.default_rng(6)
     T, X = model.trajectory_length, rng.standard_normal((3, 32))
     noise = rng.standard_normal((T - 1, 3, *model.sample_shape))
-    exact = float(model.cost(constant(X), [(constant(noise), None, None)]).eval())
+    exact = float(numbers(model.cost(constant(X), [(constant(noise), None, None)])))
     for kind, factor in (("random", 1.0), ("reference", T / (T - 1))):
         one = small(sum_over_t=kind)
         some, t = pt.dtensor4(shape=(3, *model.sample_shape)), pt.dmatrix(shape=(1, 1))
@@ -242,27 +241,27 @@ def test_stacked_draws_and_times_of_images_are_each_done_alone(times):
     noise = rng.standard_normal((*draws, 3, *model.sample_shape))
     each = np.broadcast_to(times, noise.shape[:-3])
     asked = constant(X.reshape(3, 2, 4, 4)), constant(noise), constant(times)
-    KL, K = (np.asarray(f(*asked).eval()) for f in (model.get_KL, model.get_bound))
+    KL, K = (numbers(f(*asked)) for f in (model.get_KL, model.get_bound))
     assert KL.shape == noise.shape[:-3] and K.shape == (3,)
     for place in np.ndindex(KL.shape):
         row = X[place[-1] :][:1]
         t = constant([[float(each[place])]])
         alone = model.cost_single_t(constant(row), constant(noise[place][None]), t)
-        one = model.get_KL(constant(row), constant(noise[place][None]), t).eval()
+        one = numbers(model.get_KL(constant(row), constant(noise[place][None]), t))
         assert KL[place] == pytest.approx(np.ravel(one)[0], rel=1e-10)
         n_terms = model.trajectory_length
         bits = n_terms * KL[place] / np.log(2) / 16
         mean_K = K[place[-1]] + 5 * KL.reshape(-1, 3).mean(axis=0)[place[-1]]
         ends = (-0.5 * 32 * np.log(2 * np.pi * np.e) - mean_K) / np.log(2) / 16
-        assert float(alone.eval()) == pytest.approx(ends + bits, rel=1e-9)
+        assert float(numbers(alone)) == pytest.approx(ends + bits, rel=1e-9)
 
 
 def test_cost_is_the_mean_over_several_draws():
     model, rng = small(), np.random.default_rng(7)
     X = rng.standard_normal((2, 32))
     some = [(*draws(model, X, t, rng), None) for t in (1, 4)]
-    both = float(model.cost(constant(X), some).eval())
-    each = [model.cost(constant(X), [d]).eval() for d in some]
+    both = float(numbers(model.cost(constant(X), some)))
+    each = [numbers(model.cost(constant(X), [d])) for d in some]
     assert both == pytest.approx(np.mean(each), rel=1e-12)
 
 
@@ -296,7 +295,7 @@ def test_estimate_is_unbiased():
     K, times, KL = evaluation.estimate_bound(model, X, n_draws=4, seed=1)
     assert times.min() == 1 and times.max() == 5 and KL.shape == (4, 4000)
     noise, _ = draws(model, X[:400], None, rng)
-    exact = model.get_bound(constant(X[:400]), noise).eval()
+    exact = numbers(model.get_bound(constant(X[:400]), noise))
     spread = np.hypot(K.std() / 4000**0.5, exact.std() / 400**0.5)
     assert K.mean() == pytest.approx(exact.mean(), abs=4 * spread)
 
@@ -323,7 +322,7 @@ def test_divergences_are_reported_at_their_own_steps():
     assert 3 <= few.count(None) <= 4 and json.dumps(few, allow_nan=False)
     rng = np.random.default_rng(9)
     for k in range(1, model.trajectory_length):
-        KL = model.get_KL(constant(X[:500]), *draws(model, X[:500], k, rng)).eval()
+        KL = numbers(model.get_KL(constant(X[:500]), *draws(model, X[:500], k, rng)))
         expected = float(KL.mean()) / np.log(2) / 16
         assert report["kl_per_step"][k - 1] == pytest.approx(expected, rel=0.1)
 
@@ -340,13 +339,13 @@ def test_uniform_noise_hides_the_grey_levels():
         constant(moved), constant(noise), constant(t)
     )
     for a, b in zip(with_noise, by_hand, strict=True):
-        np.testing.assert_allclose(a.eval(), b.eval())
+        np.testing.assert_allclose(numbers(a), numbers(b))
 
 
 def test_learned_rates_start_at_the_baseline_and_have_the_right_slope():
     fixed, learned = small(), DiffusionModel(**SMALL, learn_beta=True)
     learned.initialize(np.random.default_rng(0))
-    np.testing.assert_allclose(learned.beta_arr.eval(), fixed.beta_arr.eval())
+    np.testing.assert_allclose(numbers(learned.beta_arr), numbers(fixed.beta_arr))
     rng = np.random.default_rng(10)
     model = small(learn_beta=True)
     c = model.schedule.beta_perturb_coefficients
@@ -366,8 +365,8 @@ def test_learned_rates_start_at_the_baseline_and_have_the_right_slope():
             costs.append(float(f()[0]))
         by_differences = (costs[0] - costs[1]) / 2e-6
         assert by_differences == pytest.approx(slope[j], rel=1e-5, abs=1e-8)
-    assert beta[0] == fixed.beta_arr.eval()[0]  # beta_1 is not learned
-    assert abs(beta[1:] - fixed.beta_arr.eval()[1:]).max() > 1e-3
+    assert beta[0] == numbers(fixed.beta_arr)[0]  # beta_1 is not learned
+    assert abs(beta[1:] - numbers(fixed.beta_arr)[1:]).max() > 1e-3
 
 
 # -- precision, sampling, input -----
@@ -554,18 +553,18 @@ def test_the_cost_can_ask_for_the_picture_with_the_same_accuracy():
     rng = np.random.default_rng(3)
     X = constant(rng.standard_normal((2, 32)))
     noise, uniform = (constant(rng.standard_normal((2, 2, 4, 4))) for _ in range(2))
-    beta, b = plain.beta_arr.eval(), plain.beta_cumulative.eval()
+    beta, b = numbers(plain.beta_arr), numbers(plain.beta_cumulative)
     costs = []
     for t in (1, 2, 30, 150, 290, T - 1):
         draw = [(noise, constant([[float(t)]]), uniform)]
-        KL = float(plain.get_KL(X, *draw[0]).mean().eval())
-        more = float(model.cost(X, draw).eval() - plain.cost(X, draw).eval())
+        KL = float(numbers(plain.get_KL(X, *draw[0]).mean()))
+        more = float(numbers(model.cost(X, draw)) - numbers(plain.cost(X, draw)))
         weight = 1 + more / (KL * (T - 1) / np.log(2) / 16)
         means = [
-            gaussian.posterior(x, 0.3, beta[t], b[t - 1])[0].eval()
+            numbers(gaussian.posterior(x, 0.3, beta[t], b[t - 1])[0])
             for x in (0.0, 1.0)  # two pictures that differ by 1
         ]
-        sigma = gaussian.posterior(0.0, 0.3, beta[t], b[t - 1])[1].eval()
+        sigma = numbers(gaussian.posterior(0.0, 0.3, beta[t], b[t - 1])[1])
         counts = (1 - b[t]) / (1 - b[t] + 0.02)  # nearly 1, but for the noisiest
         costs.append(weight * (means[1] - means[0]) ** 2 / (2 * sigma**2) / counts)
     np.testing.assert_allclose(costs, np.mean(costs), rtol=0.1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dpm import sampler
+from dpm.blocks.backend import numbers
 from dpm.diffusion import schedule
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.vectors import GaussianDiffusion
@@ -22,7 +23,7 @@ def test_forward_steps_reach_the_closed_form():
     beta = [0.1, 0.3, 0.2]
     X0 = np.full((20_000, 1), 1.5)
     states = dict(sampler.forward_trajectory(X0, beta, np.random.default_rng(0)))
-    total = np.asarray(schedule.beta_cumulative(beta).eval())
+    total = numbers(schedule.beta_cumulative(beta))
     assert sorted(states) == [0, 1, 2, 3]
     for t in (1, 2, 3):
         x, b = states[t], total[t - 1]
@@ -55,7 +56,7 @@ def test_reverse_step_uses_mean_and_spread_of_the_model():
     b[4, 0] = [3.0, 0.0, 0.0, -1.0]  # time index 5: shift axis 0, narrow axis 1
     model.mlp.readout.b.set_value(b)
     kernel = sampler.compile_get_mu_sigma(model, 1)
-    beta = float(model.beta_arr.eval()[5])
+    beta = float(numbers(model.beta_arr)[5])
     mu, sigma = kernel(np.array([[0.7, -0.2]]), 5)
     np.testing.assert_allclose(
         mu[0],

@@ -10,6 +10,7 @@ from PIL import Image
 
 import dpm
 from dpm import datasets, trained
+from dpm.blocks.backend import numbers
 from dpm.recipes import ImageRecipe, named
 from dpm.runs import load_run
 
@@ -70,7 +71,7 @@ def test_units_go_in_and_come_out_the_same(digits, colours):
 
 def test_noise_of_time_t_is_that_of_the_forward_process(digits):
     images, T = np.full((400, 8, 8), 0.5), digits.T
-    b = 1 - np.cumprod(1 - np.asarray(digits.model.beta_arr.eval(), dtype=float))
+    b = 1 - np.cumprod(1 - np.asarray(numbers(digits.model.beta_arr), dtype=float))
     data = datasets.load("DIGITS")
     for t in (1, 3, T):
         X = (digits.noised(images, t, seed=t) - data.shift) / data.scale

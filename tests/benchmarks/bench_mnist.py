@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from dpm import sampler
+from dpm.blocks.backend import numbers
 from dpm.recipes import ImageRecipe
 
 try:
@@ -66,8 +67,8 @@ class Twin:
         self.T = model.trajectory_length
         self.noise_width = model.uniform_noise
         self.basis = torch.tensor(model.temporal_basis, dtype=torch.float32)
-        self.beta = torch.tensor(np.asarray(model.beta_arr.eval()))
-        self.total = torch.tensor(np.asarray(model.beta_cumulative.eval()))
+        self.beta = torch.tensor(numbers(model.beta_arr))
+        self.total = torch.tensor(numbers(model.beta_cumulative))
 
     def get_mu_sigma(self, x, t):
         conv = (

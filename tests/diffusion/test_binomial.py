@@ -3,13 +3,11 @@
 import itertools
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode
 
 from dpm import exact
-from dpm.blocks.backend import precision
+from dpm.blocks.backend import numbers, precision
 from dpm.diffusion import binomial, schedule
 
 RATES = [0.0, 0.05, 0.3, 0.5, 0.9, 1.0]
@@ -27,13 +25,7 @@ def step(after, before, beta, rho):
 
 
 def number(variable):
-    return float(variable.eval())
-
-
-def values_of(*symbolic):
-    """What symbolic variables come to."""
-    plain = Mode("py", "fast_compile")  # each is computed once
-    return [np.asarray(v) for v in pytensor.function([], list(symbolic), mode=plain)()]
+    return float(numbers(variable))
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -61,7 +53,7 @@ def test_kl_is_the_sum_over_both_values(a, b):
 @pytest.mark.parametrize("rho", RHOS)
 def test_marginal_is_the_kernel_applied_t_times(rho):
     beta = [0.1, 0.35, 0.2]
-    total = np.asarray(schedule.beta_cumulative(beta).eval())
+    total = numbers(schedule.beta_cumulative(beta))
     for x0 in (0, 1):
         p = np.array([1 - x0, x0], dtype=float)
         for t, b in enumerate(beta):
@@ -75,7 +67,7 @@ def test_marginal_is_the_kernel_applied_t_times(rho):
 def test_the_schedule_of_the_paper_leaves_a_straight_line_of_signal(rho):
     """After t of T steps (T-t)/T of the signal is left, and rho t/T is added."""
     T = 7
-    total = np.asarray(schedule.beta_cumulative(schedule.binomial(T)).eval())
+    total = numbers(schedule.beta_cumulative(schedule.binomial(T)))
     for t in range(1, T + 1):
         rates = [number(binomial.marginal(x0, total[t - 1], rho)) for x0 in (0, 1)]
         np.testing.assert_allclose(rates, [rho * t / T, (T - t) / T + rho * t / T])
@@ -142,7 +134,7 @@ def test_perturb_is_exact_where_log_r_is_a_sum_over_bits(n):
     c, slope = rng.uniform(0.1, 0.9, n), rng.normal(size=n)
     states = exact.bit_strings(n)
     joint = np.where(states == 1, c, 1 - c).prod(axis=1) * np.exp(states @ slope)
-    rates = np.asarray(binomial.perturb(c, slope).eval())
+    rates = numbers(binomial.perturb(c, slope))
     np.testing.assert_allclose(rates, states.T @ joint / joint.sum(), rtol=1e-12)
 
 
@@ -158,7 +150,7 @@ def test_log_odds_agree_with_rates():
     beta, before, rho = rng.random((3, 50)) * 0.9 + 0.05
     rate = binomial.posterior(x0, x_t, beta, before, rho)
     other = pt.as_tensor(rng.random(50))
-    a, b, kl, kl_odds = values_of(
+    a, b, kl, kl_odds = numbers(
         binomial.log_odds(rate),
         binomial.posterior_log_odds(x0, x_t, beta, before, rho),
         binomial.kl(rate, other),
@@ -172,7 +164,7 @@ def test_log_odds_agree_with_rates():
 def test_divergences_of_near_certain_bits_survive_single_precision(sign):
     with precision("float32"):
         q, p = (pt.as_tensor(np.float32([sign * x])) for x in (20.0, 18.0))
-        (single,) = values_of(binomial.kl_log_odds(q, p))
+        single = numbers(binomial.kl_log_odds(q, p))
     assert single.dtype == np.float32
     a, b = 1 / (1 + np.exp(20.0)), 1 / (1 + np.exp(18.0))  # the rare value's rates
     assert single[0] == pytest.approx(a * np.log(a / b) + b - a, rel=1e-3)

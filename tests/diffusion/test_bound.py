@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dpm import datasets, exact
+from dpm.blocks.backend import numbers
 from dpm.diffusion import binomial, bound, gaussian, schedule
 
 STATES = exact.bit_strings(2)
@@ -113,15 +114,15 @@ def entropy(p):
 
 def bits_between_bounds(q_data, rho):
     """Lower bound, true entropy of the reverse step and upper bound, at every t."""
-    total = np.asarray(schedule.beta_cumulative(BETA).eval())
+    total = numbers(schedule.beta_cumulative(BETA))
     q, before, rows = q_data, 0.0, []
     for b, c in zip(BETA, total, strict=True):
         kernel = exact.binomial_kernel(STATES, b, rho)
         joint = kernel * q  # q(after, before)
         rates = binomial.forward_kernel(STATES, b, rho)
-        step = np.asarray(binomial.entropy(rates).eval()).sum(axis=1) @ q
+        step = numbers(binomial.entropy(rates)).sum(axis=1) @ q
         rates = binomial.marginal(STATES, c, rho)
-        after = np.asarray(binomial.entropy(rates).eval()).sum(axis=1) @ q_data
+        after = numbers(binomial.entropy(rates)).sum(axis=1) @ q_data
         lower, upper = bound.entropy_bounds(step, before, after)
         rows.append((lower, entropy(joint) - entropy(joint.sum(axis=1)), upper))
         before, q = after, kernel @ q
@@ -147,8 +148,8 @@ def test_the_upper_bound_of_eq_24_can_fail_for_other_bits():
 def test_eq_24_for_gaussian_data_of_known_variance(variance, holds):
     """All entropies of a Gaussian chain are known in closed form."""
     beta = np.array(BETA)
-    total = np.asarray(schedule.beta_cumulative(beta).eval())
-    H = lambda v: float(gaussian.entropy(np.sqrt(v)).eval())  # noqa: E731
+    total = numbers(schedule.beta_cumulative(beta))
+    H = lambda v: float(numbers(gaussian.entropy(np.sqrt(v))))  # noqa: E731
     ok = []
     for t in (1, 2):
         v_before = variance * (1 - total[t - 1]) + total[t - 1]
@@ -190,14 +191,14 @@ def test_trajectory_entropies_of_bits_are_sums():
     X = np.array([[0, 1], [1, 1], [0, 0]])
     q0 = np.array([1, 1, 0, 1]) / 3  # 00, 01, 10, 11
     world = exact.bits_world(q0, BETA, RHO)
-    total = np.asarray(schedule.beta_cumulative(BETA).eval())
+    total = numbers(schedule.beta_cumulative(BETA))
     found = bound.binomial_entropies(X, BETA, total, RHO)
-    step, given_data = (np.asarray(v.eval()) for v in (found.step, found.given_data))
+    step, given_data = (numbers(v) for v in (found.step, found.given_data))
     for t in world.times:
         assert step[t - 1] == pytest.approx(world.H(t, given=t - 1))
         assert given_data[t - 1] == pytest.approx(world.H(t, given=0))
-    assert float(found.prior.eval()) == pytest.approx(exact.entropy(world.pi))
-    lower, upper = (v.eval() for v in bound.trajectory_entropy_bounds(found))
+    assert float(numbers(found.prior)) == pytest.approx(exact.entropy(world.pi))
+    lower, upper = (numbers(v) for v in bound.trajectory_entropy_bounds(found))
     assert lower.shape == upper.shape == (len(BETA) - 1,)
     for t, low, high in zip((2, 3), lower, upper, strict=True):
         step, before, after = (

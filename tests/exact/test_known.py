@@ -1,12 +1,11 @@
 """Models of known data, and the sampler's factors r with them."""
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode
 
 from dpm import datasets, exact, sampler
+from dpm.blocks.backend import numbers
 from dpm.diffusion import factors, gaussian, schedule
 from dpm.exact import known
 from dpm.exact.known import KnownBits, KnownMixture, KnownStrings
@@ -17,12 +16,6 @@ WEIGHTS = [0.5, 0.3, 0.2]
 
 def mixture(T=30, **kwargs):
     return KnownMixture(schedule.log_snr(T), MEANS, SIGMA, WEIGHTS, **kwargs)
-
-
-def values_of(*symbolic):
-    """What symbolic variables come to."""
-    plain = Mode("py", "fast_compile")  # each is computed once
-    return [np.asarray(v) for v in pytensor.function([], list(symbolic), mode=plain)()]
 
 
 def heart_q0(X):  # over all strings, uniform over the rows of X
@@ -44,9 +37,7 @@ def test_reverse_step_of_a_mixture_is_bayes_rule_on_a_grid():
     for t in (1, 2):  # index t is the paper's step t+1
         kernel = exact.gaussian_kernel(grid, beta[t])
         back = exact.reverse_kernel(kernel, q)
-        mu, sigma = (
-            np.asarray(v.eval()) for v in model.reverse_step(pt.as_tensor(X), t)
-        )
+        mu, sigma = (numbers(v) for v in model.reverse_step(pt.as_tensor(X), t))
         for i, x in enumerate(X[:, 0]):
             column = back[:, np.argmin(np.abs(grid - x))]
             mean = grid @ column
@@ -72,7 +63,7 @@ def test_other_rates_serve_in_functions_compiled_before(T):
             np.testing.assert_allclose(step(X, t), anew(X, t), rtol=1e-12)
         assert not np.allclose(step(X, 5), thirty)
     assert model.trajectory_length == T
-    np.testing.assert_array_equal(*values_of(model.beta_arr, other.beta_arr))
+    np.testing.assert_array_equal(*numbers(model.beta_arr, other.beta_arr))
 
 
 def test_samples_of_a_mixture_have_its_moments():
@@ -106,7 +97,7 @@ def test_log_expected_is_the_mean_of_r_over_what_x_t_leads_to():
     y, sigma_r = np.array([0.4, 0.0]), np.array([0.6, np.inf])
     X = np.array([[0.3, -0.2], [1.0, 0.5]])
     t = 3
-    log_r = model.log_expected(y, sigma_r)(pt.as_tensor(X), pt.as_tensor(t)).eval()
+    log_r = numbers(model.log_expected(y, sigma_r)(pt.as_tensor(X), pt.as_tensor(t)))
     x0 = model.sample(400_000, np.random.default_rng(0))
     for row, found in zip(X, np.asarray(log_r), strict=True):
         misfit = ((row - x0 * np.sqrt(total[t - 1])) ** 2).sum(axis=1)
@@ -242,12 +233,12 @@ def test_known_strings_agree_with_enumeration(length, period):
     few, all_of_them = KnownStrings(beta, X, rho), KnownBits(beta, heart_q0(X), rho)
     states = pt.as_tensor(exact.bit_strings(length).astype(float))
     for t in range(1, 7):  # t = 6 is the step of rate 1
-        ours, theirs = values_of(
+        ours, theirs = numbers(
             few.reverse_step(states, pt.as_tensor(t)),
             all_of_them.reverse_step(states, t),
         )
         np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    ours, theirs = values_of(few.first_step(states), all_of_them.first_step(states))
+    ours, theirs = numbers(few.first_step(states), all_of_them.first_step(states))
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
@@ -260,7 +251,7 @@ def test_known_strings_of_unequal_weight():
     few, every = KnownStrings(beta, X, 0.4, weights), KnownBits(beta, q0, 0.4)
     states = pt.as_tensor(exact.bit_strings(3).astype(float))
     for t in (1, 2):
-        ours, theirs = values_of(
+        ours, theirs = numbers(
             few.reverse_step(states, pt.as_tensor(t)), every.reverse_step(states, t)
         )
         np.testing.assert_allclose(ours, theirs, atol=1e-12)

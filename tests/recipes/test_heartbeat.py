@@ -7,15 +7,13 @@ import subprocess
 import sys
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode
 from scipy.special import xlogy
 
 from dpm import datasets, evaluation, exact, runs, sampler, train
 from dpm.blocks import checkpoint
-from dpm.blocks.backend import precision
+from dpm.blocks.backend import numbers, precision
 from dpm.diffusion import binomial, bound, schedule
 from dpm.exact.known import KnownStrings
 from dpm.recipes.heartbeat import HeartbeatRecipe, constant
@@ -33,12 +31,6 @@ SMALL = HeartbeatRecipe(
     n_steps=60,
     dtype="float64",
 )
-
-
-def values_of(*symbolic):
-    """What symbolic variables come to."""
-    plain = Mode("py", "fast_compile")  # each is computed once
-    return [np.asarray(v) for v in pytensor.function([], list(symbolic), mode=plain)()]
 
 
 def shaken(recipe=SMALL, seed=0, size=1.0):
@@ -102,7 +94,7 @@ def test_the_shift_that_is_best_is_what_the_other_bits_say():
     states = exact.bit_strings(6)
     symbols = pt.as_tensor(states[None].astype(float))
     for t in range(2, 10):
-        log_odds, forward = values_of(
+        log_odds, forward = numbers(
             model.get_log_odds(symbols, pt.as_tensor([t - 1]))[0],
             binomial.log_odds(binomial.forward_kernel(states, beta[t - 1], rho)),
         )
@@ -184,7 +176,7 @@ def test_an_untrained_model_is_the_forward_kernel():
     model.initialize(np.random.default_rng(0))
     X = pt.as_tensor(exact.bit_strings(6).astype(float))
     for t in (1, 7, 19):
-        ours, forward = values_of(
+        ours, forward = numbers(
             model.reverse_step(X, pt.as_tensor(t)),
             binomial.forward_kernel(X, model.beta_arr[t], model.rho),
         )
@@ -199,7 +191,7 @@ def test_K_is_that_of_an_exact_world():
     q0, beta = heart_q0(X), schedule.binomial(4)
     states = exact.bit_strings(6)
     symbols = pt.as_tensor(states.astype(float))
-    rates = values_of(
+    rates = numbers(
         model.first_step(symbols),
         *(model.reverse_step(symbols, pt.as_tensor(t)) for t in (1, 2, 3)),
     )
@@ -226,7 +218,7 @@ def test_log_p_is_the_sum_over_all_ways_back():
     for t in (3, 2, 1, 0):
         index = (pt.as_tensor(t),) if t else ()
         step = model.reverse_step if t else model.first_step
-        (rate,) = values_of(step(symbols, *index))
+        rate = numbers(step(symbols, *index))
         p = np.where(states[:, None] == 1, rate, 1 - rate).prod(axis=-1) @ p
     assert p.sum() == pytest.approx(1)
     some = states[[0, 9, 18, 36, 63]].astype(float)
