@@ -9,6 +9,9 @@ import warnings
 # cell of a second take half a minute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Numba compiles quickly instead of for speed.
+os.environ.setdefault("NUMBA_OPT", "1")
+
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
 from costs import Costs  # noqa: E402

@@ -8,6 +8,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from modes import REWRITTEN_FOR_NUMBA
 
 from dpm.blocks.backend import as_tensor, numbers, precision
 from dpm.diffusion.networks import RBFNetwork
@@ -62,7 +63,7 @@ def cost_and_gradients(mode):
 
 
 def test_both_modes_agree():
-    jax, numba = cost_and_gradients("JAX"), cost_and_gradients("NUMBA")
+    jax, numba = cost_and_gradients("JAX"), cost_and_gradients(REWRITTEN_FOR_NUMBA)
     assert len(jax) == 6
     for a, b in zip(jax, numba, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -71,7 +72,7 @@ def test_both_modes_agree():
 def test_numbers_are_what_the_compiled_graph_gives():
     rates = pytensor.shared(np.array([-1.0, 0.5]))
     graph = pt.log1p(pt.cumsum(pt.sigmoid(rates))) @ pt.as_tensor([[1.0], [2.0]])
-    np.testing.assert_allclose(numbers(graph), numbers(graph), rtol=1e-14)
+    np.testing.assert_allclose(numbers(graph), graph.eval(), rtol=1e-14)
     assert numbers(2.5) == 2.5 and type(numbers(graph)) is np.ndarray
 
 

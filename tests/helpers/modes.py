@@ -1,0 +1,6 @@
+"""Modes of compilation that only the tests use."""
+
+from pytensor.compile.mode import NUMBA, Mode
+
+# What Numba would get, rewritten for it, but interpreted: it takes a minute to compile.
+REWRITTEN_FOR_NUMBA = Mode("py", NUMBA.provided_optimizer)
