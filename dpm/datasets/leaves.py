@@ -7,7 +7,6 @@ its centre is uniform over the plane, its grey level uniform (Lee et al., 2001).
 """
 
 import numpy as np
-from scipy import integrate
 
 from dpm.blocks.checks import check_count, check_positive
 from dpm.datasets.pictures import Pictures
@@ -235,6 +234,8 @@ def same_leaf(distance, smallest: float, largest: float) -> np.ndarray:
     def lens(r, d):
         u = d / (2 * r)
         return 2 * (np.arccos(u) - u * np.sqrt(1 - u**2)) / r  # r^-3 times its area
+
+    from scipy import integrate  # a fifth of a second to import, and seldom used
 
     def probability(d):
         least = max(smallest, d / 2)
