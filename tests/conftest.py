@@ -15,13 +15,14 @@ os.environ.setdefault("NUMBA_OPT", "1")
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
 from costs import Costs  # noqa: E402
+from pytensor.compile.mode import JAX, predefined_modes  # noqa: E402
 
 os.environ["TQDM_DISABLE"] = "1"  # also in the notebooks' kernels: no bars on stderr
 matplotlib.use("agg")  # only here: the kernels must show their figures
 
 with warnings.catch_warnings():
     warnings.simplefilter("error")
-    import dpm  # noqa: F401  importing must not warn
+    from dpm.blocks.backend import INTERPRETED  # importing must not warn
 
 
 def pytest_addoption(parser):
@@ -33,6 +34,26 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--costs"):  # a plugin, because it measures the pages too
         config.pluginmanager.register(Costs(config.getoption("--costs")))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interpreted():
+    """Graphs are interpreted, unless a test asks for the compiler by `compiled`.
+
+    Most tests ask what a graph computes, of a few numbers, once; compiling it takes a
+    thousand times longer. That JAX finds what the interpreter finds is proved in
+    blocks/test_backend.py for each kind of model, and on the recorded values of the
+    2015 code; and every page runs compiled.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(predefined_modes, "JAX", INTERPRETED)
+        yield
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Graphs go through JAX, as for users."""
+    monkeypatch.setitem(predefined_modes, "JAX", JAX)
 
 
 @pytest.fixture

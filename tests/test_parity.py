@@ -22,6 +22,8 @@ from dpm.blocks import algorithms
 from dpm.diffusion import factors
 from dpm.model import DiffusionModel
 
+pytestmark = pytest.mark.usefixtures("compiled")
+
 TOLERANCE = 1e-6
 FOLDERS = [Path(__file__).parent / "data"]
 if os.environ.get("DPM_REFERENCE_DIR"):

@@ -53,7 +53,7 @@ def test_same_seed_same_parameters(finished, tmp_path):
         np.testing.assert_array_equal(first[name], second[name])
 
 
-def test_killed_and_resumed_ends_the_same(tmp_path):
+def test_killed_and_resumed_ends_the_same(tmp_path, compiled):
     """SIGKILL at a random moment, and the end is that of a quiet run, bit for bit."""
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     env = {**os.environ, "TQDM_DISABLE": "1"}

@@ -15,6 +15,8 @@ from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.schedule import LearnedSchedule, log_snr
 from dpm.diffusion.vectors import GaussianDiffusion
 
+pytestmark = pytest.mark.usefixtures("compiled")
+
 SHOW = "import dpm, pytensor; print(pytensor.config.mode)"
 NO_JAX = "import sys; sys.modules['jax'] = None; import importlib.util as u; \
 f = u.find_spec; u.find_spec = lambda n, *a: None if n == 'jax' else f(n, *a); "

@@ -14,6 +14,8 @@ from dpm.blocks.conv import (
     conv2d,
 )
 
+pytestmark = pytest.mark.usefixtures("compiled")
+
 MODES = {"JAX": "JAX", "PYTHON": INTERPRETED}  # NUMBA's kernels have tests of their own
 
 

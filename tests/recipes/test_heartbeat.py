@@ -151,7 +151,7 @@ def best_K_by_counting(beta, rho=0.2, pulses=4, period=5):
     return K / np.log(2)
 
 
-def test_the_best_K_is_had_by_counting_too():
+def test_the_best_K_is_had_by_counting_too(compiled):
     beta = schedule.binomial(30)
     model = KnownStrings(beta, datasets.load("HEARTBEAT").X_train, 0.2)
     K, _ = evaluation.bound_per_draw(model, model.strings, n_draws=2000)
@@ -183,7 +183,7 @@ def test_an_untrained_model_is_the_forward_kernel():
         np.testing.assert_allclose(ours, forward, atol=1e-12)
 
 
-def test_K_is_that_of_an_exact_world():
+def test_K_is_that_of_an_exact_world(compiled):
     """Eq. 14 from draws, against Eq. 12 over every trajectory of 6 bits."""
     recipe = dataclasses.replace(SMALL, trajectory_length=4, n_t_per_minibatch=3)
     model = shaken(recipe)
@@ -418,7 +418,7 @@ def test_half_trained_runs_are_read_with_their_shared_readouts(tmp_path):
     assert recipe == SMALL and model.mlp.readout.block.get_value() == 4
 
 
-def test_training_raises_K_and_mends_samples():
+def test_training_raises_K_and_mends_samples(compiled):
     recipe = dataclasses.replace(
         SMALL, n_hidden=20, n_draws=10, n_t_per_minibatch=19, n_steps=2500
     )

@@ -27,7 +27,7 @@ def test_random_time_steps_are_all_the_learned_ones():
     assert np.isfinite(loop.run().costs).all()
 
 
-def test_training_raises_K():
+def test_training_raises_K(compiled):
     recipe = dataclasses.replace(SwissRollRecipe(), n_steps=1000)
     data = recipe.load_data()
     model = recipe.build_model()
