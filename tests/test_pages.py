@@ -55,41 +55,30 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def visit(browser, html):
-    """Open a page and wait for its maths; returns it with what went wrong."""
-    contexts = []
-
-    def go(name, width=1280, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.trouble = []
-        page.on("console", lambda m: m.type == "error" and page.trouble.append(m.text))
-        page.on("pageerror", lambda e: page.trouble.append(str(e)))
-        page.on(
-            "request",
-            lambda r: (
-                r.url.startswith(("file:", "data:", "blob:"))
-                or page.trouble.append(f"request to {r.url}")
-            ),
-        )
-        page.goto((html / "book" / f"{name}.html").as_uri())
-        if page.locator(".math").count():
-            page.wait_for_function("window.MathJax && MathJax.startup.promise")
-            page.evaluate("MathJax.startup.promise")
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="module", params=page_names())
+def page(browser, html, request):
+    """A page, opened once and its maths set, with what went wrong."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.trouble = []
+    page.on("console", lambda m: m.type == "error" and page.trouble.append(m.text))
+    page.on("pageerror", lambda e: page.trouble.append(str(e)))
+    page.on(
+        "request",
+        lambda r: (
+            r.url.startswith(("file:", "data:", "blob:"))
+            or page.trouble.append(f"request to {r.url}")
+        ),
+    )
+    page.goto((html / "book" / f"{request.param}.html").as_uri())
+    if page.locator(".math").count():
+        page.wait_for_function("window.MathJax && MathJax.startup.promise")
+        page.evaluate("MathJax.startup.promise")
+    yield page
+    context.close()
 
 
-@pytest.mark.parametrize("name", page_names())
-def test_page_is_whole_without_a_network(visit, name):
-    page = visit(name)
+def test_page_is_whole_without_a_network(page):
     assert page.trouble == []
     formulas = page.locator(".math").count()
     assert page.locator(".math mjx-container").count() >= formulas
@@ -106,10 +95,11 @@ def test_page_is_whole_without_a_network(visit, name):
     assert searches <= 1
 
 
-@pytest.mark.parametrize("name", page_names())
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_a_telephone(visit, name, scheme):
-    page = visit(name, width=390, scheme=scheme)
+def test_page_fits_a_telephone(page, scheme):
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
     assert page.trouble == []
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
@@ -122,12 +112,10 @@ def test_page_fits_a_telephone(visit, name, scheme):
            }).length"""
     )
     assert cut_off == 0
-    theme = page.evaluate("document.documentElement.dataset.theme")
-    assert theme == scheme
 
 
-def test_slider_turns_time(visit):
-    page = visit("forward")
+@pytest.mark.parametrize("page", ["forward"], indirect=True)
+def test_slider_turns_time(page):
     picture = page.locator(".animation img")
     page.wait_for_function("document.querySelector('.animation img').src.length > 99")
     before = picture.get_attribute("src")

@@ -9,11 +9,14 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from modes import REWRITTEN_FOR_NUMBA
+from small_images import model_of_images
 
-from dpm.blocks.backend import aligned, as_tensor, numbers, precision
+from dpm.blocks.backend import INTERPRETED, aligned, as_tensor, numbers, precision
+from dpm.diffusion.factors import as_tuple
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.schedule import LearnedSchedule, log_snr
 from dpm.diffusion.vectors import GaussianDiffusion
+from dpm.recipes import HeartbeatRecipe
 
 pytestmark = pytest.mark.usefixtures("compiled")
 
@@ -50,25 +53,70 @@ def test_without_jax_numba_and_one_clear_message():
     assert "pip install jax" in message and len(message.splitlines()) == 1
 
 
-def cost_and_gradients(mode):
-    """Cost and gradients of a small swiss roll model, on fixed draws."""
-    rng = np.random.default_rng(3)
-    T, batch = 5, 7
-    model = GaussianDiffusion(LearnedSchedule(log_snr(T)), RBFNetwork(2, 3, T), 2)
+def a_roll(rng):
+    model = GaussianDiffusion(LearnedSchedule(log_snr(5)), RBFNetwork(2, 3, 5), 2)
     model.initialize(rng)
-    X = pt.matrix("X")
-    noise = pt.tensor3("noise")
+    return model, rng.standard_normal((7, 2))
+
+
+def a_heartbeat(rng):
+    recipe = HeartbeatRecipe(
+        trajectory_length=5,
+        n_hidden=4,
+        n_layers=2,
+        n_t_per_minibatch=4,
+        dtype="float64",
+    )
+    model = recipe.build_model()
+    model.initialize(rng)
+    return model, rng.integers(0, 2, (7, 20)).astype(float)
+
+
+def images(**variant):
+    """A model of small pictures with both pathways, two scales and two colours."""
+    return lambda rng: (
+        model_of_images(n_hidden_conv=3, n_layers_conv=2, n_scales=2, **variant),
+        rng.standard_normal((3, 32)),
+    )
+
+
+MODELS = {  # the images of 2015 are in test_parity
+    "roll": a_roll,
+    "heartbeat": a_heartbeat,
+    "images of the paper": images(variant="paper", sum_over_t="random"),
+    "images, a guess": images(mean="guess", weighting="picture", sum_over_t="random"),
+}
+
+
+def what_is_computed(name, mode):
+    """Cost, gradients, K, and a reverse step of a small model, on fixed draws."""
+    rng = np.random.default_rng(3)
+    model, X = MODELS[name](rng)
+    T = model.trajectory_length
+    draws = rng.random((3, len(X), *model.sample_shape))
+    t = np.array([[1], [T - 1], [2]]) * np.ones((1, len(X)), dtype=int)
+    x, noise = pt.matrix("X"), pt.tensor("noise", shape=draws.shape)
+    times = pt.tensor("t", shape=t.shape, dtype="int64")
+    K = model.get_bound(x, noise, times)
+    state = x.reshape((len(X), *model.sample_shape))
+    outputs = [K, *as_tuple(model.reverse_step(state, pt.as_tensor([2])))]
+    if hasattr(model, "cost"):  # of images, weighted as they are trained
+        cost = model.cost(x, [(noise[0], times[0][:, None].astype("float64"), None)])
+    else:
+        cost = -K.mean()
     parameters = list(model.parameters.values())
-    cost = -model.get_bound(X, noise).mean()
-    f = pytensor.function([X, noise], [cost, *pt.grad(cost, parameters)], mode=mode)
-    return f(rng.standard_normal((batch, 2)), rng.standard_normal((T - 1, batch, 2)))
+    outputs += [cost, *pt.grad(cost, parameters, disconnected_inputs="ignore")]
+    f = pytensor.function([x, noise, times], outputs, mode=mode)
+    return [np.asarray(value) for value in f(X, draws, t)]
 
 
-def test_both_modes_agree():
-    jax, numba = cost_and_gradients("JAX"), cost_and_gradients(REWRITTEN_FOR_NUMBA)
-    assert len(jax) == 6
-    for a, b in zip(jax, numba, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+@pytest.mark.parametrize("name", MODELS)
+def test_all_modes_agree(name):
+    interpreted = what_is_computed(name, INTERPRETED)
+    assert len(interpreted) > 6
+    for mode in ("JAX", REWRITTEN_FOR_NUMBA):
+        for a, b in zip(interpreted, what_is_computed(name, mode), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 def test_numbers_are_what_the_compiled_graph_gives():

@@ -39,7 +39,7 @@ class Costs:
     """Adds up processor seconds by file; each worker tells the main process its own."""
 
     def __init__(self, path):
-        self.path, self.seconds, self.total = path, Counter(), 0.0
+        self.path, self.seconds, self.inside = path, Counter(), 0.0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item):
@@ -47,28 +47,24 @@ class Costs:
         living = name.endswith(".ipynb") or "browser" in getattr(
             item, "fixturenames", ()
         )
-        before = spent(living)
+        before, own = spent(living), time.process_time()
         try:
             return (yield)
         finally:
             self.seconds[name] += spent(living) - before
+            self.inside += time.process_time() - own
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session):
-        if getattr(session.config.option, "numprocesses", None):  # workers tell theirs
-            self.total += time.process_time()
-            return
-        self.total += spent(with_living_children=True)
+        self.seconds[REST] += time.process_time() - self.inside
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["costs"] = [dict(self.seconds), self.total]
+            session.config.workeroutput["costs"] = dict(self.seconds)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
-        seconds, total = node.workeroutput.get("costs", ({}, 0.0))
-        self.seconds.update(seconds)
-        self.total += total
+        self.seconds.update(node.workeroutput.get("costs", {}))
 
     def pytest_terminal_summary(self, terminalreporter):
-        costs = {**self.seconds, REST: self.total - sum(self.seconds.values())}
-        Path(self.path).write_text(json.dumps(costs, indent=1))
-        terminalreporter.write_line(f"{self.total:.0f} processor seconds: {self.path}")
+        Path(self.path).write_text(json.dumps(self.seconds, indent=1))
+        total = sum(self.seconds.values())
+        terminalreporter.write_line(f"{total:.0f} processor seconds: {self.path}")
