@@ -10,6 +10,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from dpm.blocks.checks import check_choice
 from dpm.blocks.main_loop import parameter_values
 
 PREFIX = "average/"  # of its arrays in a checkpoint
@@ -134,6 +135,8 @@ def chosen_parameters(arrays: dict, meta: dict, which: str | None = None) -> tup
     ValueError
         If the file does not hold them.
     """
+    if which is not None:
+        check_choice(which, CHOICES, "parameters")
     last, average = parameter_values(arrays), parameter_values(arrays, PREFIX)
     exported = meta.get("parameters")
     kept = {"average", "last"} if average else {exported or "last"}
@@ -143,5 +146,7 @@ def chosen_parameters(arrays: dict, meta: dict, which: str | None = None) -> tup
         else:
             remedy = "this run kept no average: train with --ema 0.999"
         raise ValueError(f"parameters = {which!r}: {remedy}, or leave the option out")
-    which = which or ("average" if "average" in kept else exported)
-    return (average if average and which == "average" else last), which
+    if not average:
+        return last, exported
+    which = which or "average"
+    return (average if which == "average" else last), which
