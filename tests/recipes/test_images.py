@@ -102,6 +102,11 @@ def test_what_a_batch_looks_like_follows_from_its_step(digits):
         np.testing.assert_array_equal(np.sort(X), np.sort(changed))  # the same pixels
         assert 10 < (X != changed).any(axis=1).sum() <= 20
         np.testing.assert_array_equal(changed, stream(CHANGED, digits).batch(step))
+    same = [
+        np.isclose(plain.batch(step), turned.batch(step)).all(axis=1).tolist()
+        for step in range(6)
+    ]
+    assert len({tuple(each) for each in same}) > 1  # each step has coins of its own
     again = dataclasses.replace(CHANGED, seed=1)
     assert (stream(again, digits).batch(3) != changed).any()
 
