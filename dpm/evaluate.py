@@ -3,6 +3,7 @@
 import json
 import sys
 
+from dpm.blocks.average import CHOICES
 from dpm.blocks.checkpoint import export, rounded
 from dpm.commands import OneLineParser
 from dpm.diffusion.bound import to_bits
@@ -75,6 +76,12 @@ def parse_args(argv=None):
         metavar="V",
         help="of models with mean = 'guess': the largest variance of a guess, for the "
         "scores and in the file",
+    )
+    add(
+        "--parameters",
+        choices=CHOICES,
+        help="of runs that kept an average of the parameters (--ema): that (the "
+        "default), or those after the last step; for the scores and in the file",
     )
     add(
         "--data-args",
@@ -153,7 +160,7 @@ def main(argv=None) -> int:
     """Entry point of ``python -m dpm.evaluate``."""
     args = parse_args(argv)
     try:
-        model, recipe, meta = load_run(args.run)
+        model, recipe, meta = load_run(args.run, args.parameters)
         if args.guess_limit is not None:
             limit_guess(model, args.guess_limit, meta)
         if args.export:  # the score is to be that of what the file holds

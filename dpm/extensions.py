@@ -35,6 +35,7 @@ class PlotSamples(_Plot):
     From the model; from the posterior of test images given their right halves
     (inpainting); and from the posterior given the images plus noise of unit variance
     (denoising). The draws are the same each time, so that pictures can be compared.
+    Where an average of the parameters is kept, they are drawn with that.
 
     Parameters
     ----------
@@ -55,20 +56,22 @@ class PlotSamples(_Plot):
         model, n = main_loop.model, len(self.X)
         if self.get_mu_sigma is None:
             self.get_mu_sigma = sampler.compile_get_mu_sigma(model, n)
-        for options in (
+        kinds = (
             {},
             {"inpaint": True, "X_true": self.X},
             {"denoise_sigma": 1.0, "X_true": self.X},
-        ):
-            sampler.generate_samples(
-                model,
-                self.get_mu_sigma,
-                n_samples=n,
-                base_fname_part1=str(self.path / "samples-"),
-                base_fname_part2=f"_batch{main_loop.iterations_done:06d}",
-                seed=self.seed,
-                **options,
-            )
+        )
+        with main_loop.algorithm.averaged():
+            for options in kinds:
+                sampler.generate_samples(
+                    model,
+                    self.get_mu_sigma,
+                    n_samples=n,
+                    base_fname_part1=str(self.path / "samples-"),
+                    base_fname_part2=f"_batch{main_loop.iterations_done:06d}",
+                    seed=self.seed,
+                    **options,
+                )
 
 
 class PlotParameters(_Plot):
@@ -178,6 +181,8 @@ class PlotMonitors(_Plot):
 class LogLikelihood(Extension):
     """K - L_null on the test set, with its standard error.
 
+    Of the average of the parameters, where one is kept.
+
     Parameters
     ----------
     X_test : ndarray, shape (n, n_dim)
@@ -203,9 +208,10 @@ class LogLikelihood(Extension):
         model = main_loop.model
         if self.compute is None:
             self.compute = estimates.compile_estimate(model, len(self.X_test))
-        K, _, _ = estimates.estimate_bound(
-            model, self.X_test, self.n_draws, compute=self.compute
-        )
+        with main_loop.algorithm.averaged():
+            K, _, _ = estimates.estimate_bound(
+                model, self.X_test, self.n_draws, compute=self.compute
+            )
         gap, error = report.mean_and_error(report.bits_per_pixel_above_null(model, K))
         main_loop.record("test K - L_null", gap)
         main_loop.record("test standard error", error)

@@ -18,18 +18,10 @@ from dpm.diffusion.vectors import GaussianDiffusion, in_precision
 from dpm.regression import MLP_conv_dense
 
 SIZES = (  # of the network
-    "n_layers_conv",
-    "n_layers_dense_lower",
-    "n_layers_dense_upper",
-    "n_hidden_conv",
-    "n_hidden_dense_lower",
-    "n_hidden_dense_lower_output",
-    "n_hidden_dense_upper",
-    "spatial_width",
-    "n_colors",
-    "n_scales",
-    "n_temporal_basis",
-)
+    "n_layers_conv", "n_layers_dense_lower", "n_layers_dense_upper", "n_hidden_conv",
+    "n_hidden_dense_lower", "n_hidden_dense_lower_output", "n_hidden_dense_upper",
+    "spatial_width", "n_colors", "n_scales", "n_temporal_basis",
+)  # fmt: skip
 AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
 
 
@@ -261,7 +253,11 @@ class DiffusionModel(GaussianDiffusion):
         -------
         mu, sigma : symbolic, shape of `X_noisy`
         """
-        mu_coeff, beta_coeff = self.get_coefficients(X_noisy, t, drop)
+        says = self.get_coefficients(X_noisy, t, drop)
+        return self.take_coefficients(X_noisy, t, *says)
+
+    def take_coefficients(self, X_noisy, t, mu_coeff, beta_coeff):
+        """What `get_mu_sigma` makes of what the network says."""
         if self.scale_beta_coeff:
             beta_coeff = beta_coeff / float(np.sqrt(self.trajectory_length))
         return variants.MEANS[self.mean](self, X_noisy, t, mu_coeff, beta_coeff)
@@ -296,14 +292,33 @@ class DiffusionModel(GaussianDiffusion):
 
         `uniform_draws` are of the shape of the noise. `t` need not be whole.
         """
+        return self.compare_steps(X_noiseless, noise, t, uniform_draws, drop)()
+
+    def compare_steps(self, X_noiseless, noise, t, uniform_draws, drop):
+        """`get_KL` as a function of what its gradient takes for given.
+
+        Returns
+        -------
+        callable
+            Of "mean" or "variance", the network's output that is held, or of nothing.
+        """
         X, flat, at = self.arrange(X_noiseless, noise, t)
         if uniform_draws is not None:
             uniform_draws = uniform_draws.reshape(flat.type.shape)
         X_noisy, *posterior = self.generate_forward_diffusion_sample(
             X, flat, at, uniform_draws
         )
-        KL = self.kernel_divergence(*self.get_mu_sigma(X_noisy, at, drop), *posterior)
-        return KL.reshape(noise.type.shape[:-3])
+        coefficients = self.get_coefficients(X_noisy, at, drop)
+
+        def KL(held=None):
+            mean, variance = coefficients
+            mean = variants.hold(mean) if held == "mean" else mean
+            variance = variants.hold(variance) if held == "variance" else variance
+            step = self.take_coefficients(X_noisy, at, mean, variance)
+            divergence = self.kernel_divergence(*step, *posterior)
+            return divergence.reshape(noise.type.shape[:-3])
+
+        return KL
 
     @in_precision
     def get_negL_bound(self, mu, sigma, mu_posterior, sigma_posterior):
@@ -331,8 +346,8 @@ class DiffusionModel(GaussianDiffusion):
     @in_precision
     def cost_single_t(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
         """`get_negL_bound` of a batch at the times t, weighted."""
-        KL = self.get_KL(X_noiseless, noise, t[:, 0], uniform_draws, drop)
-        return self._negL(KL * variants.WEIGHTINGS[self.weighting](self, t))
+        KL = self.compare_steps(X_noiseless, noise, t[:, 0], uniform_draws, drop)
+        return self._negL(variants.WEIGHTINGS[self.weighting](self, t, KL))
 
     @in_precision
     def cost(self, X_noiseless, draws, drop=no_dropout):

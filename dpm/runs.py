@@ -12,10 +12,11 @@ from pathlib import Path
 from dpm import extensions as d
 from dpm import viz
 from dpm.blocks import checkpoint
+from dpm.blocks.average import chosen_parameters
 from dpm.blocks.checkpoint import remove_unfinished
 from dpm.blocks.checks import check_count
 from dpm.blocks.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
-from dpm.blocks.main_loop import MainLoop, parameter_values
+from dpm.blocks.main_loop import MainLoop
 from dpm.commands import command_line, parse_model_args, versions
 from dpm.datasets.dataset import check_same_data
 from dpm.recipes.catalogue import TOYS, recipe_of
@@ -25,20 +26,29 @@ N_EPOCHS = 100_001  # of passes through the data: the reference's way of saying 
 EXT_EVERY_N = 25  # times 500 steps, as in the reference
 
 
-def load_run(path):
+def load_run(path, parameters: str | None = None):
     """A trained model from its folder or file.
+
+    Parameters
+    ----------
+    path : path-like
+    parameters : {"average", "last"}, optional
+        Of a run that kept an average of its parameters: that, or what the last step
+        left. The average where left out.
 
     Returns
     -------
     model : GaussianDiffusion, BinomialDiffusion or DiffusionModel
     recipe : SwissRollRecipe, HeartbeatRecipe or ImageRecipe
     meta : dict
-        How it was trained.
+        How it was trained; "parameters" says which these are, if an average was kept.
     """
     arrays, meta = checkpoint.load(path)
     recipe = recipe_of(meta)
     model = recipe.build_model()
-    model.set_parameter_values(parameter_values(arrays))
+    values, which = chosen_parameters(arrays, meta, parameters)
+    model.set_parameter_values(values)
+    meta = meta if which is None else {**meta, "parameters": which}
     recipe.resume_at(model, meta.get("iterations_done", 0))
     return model, recipe, meta
 
@@ -100,6 +110,8 @@ def check_recipe(recipe, meta: dict) -> None:
 def start_from(path, model, data) -> dict | None:
     """Give a model the parameters of another run, and say which; None for no path.
 
+    They are the average of its parameters, if it kept one.
+
     Raises
     ------
     ValueError
@@ -109,7 +121,7 @@ def start_from(path, model, data) -> dict | None:
         return None
     arrays, meta = checkpoint.load(path)
     check_same_data(data, meta.get("data"))
-    model.set_parameter_values(parameter_values(arrays))
+    model.set_parameter_values(chosen_parameters(arrays, meta)[0])
     kept = ("command", "versions", "iterations_done", "seconds", "start")
     return {k: meta.get(k) for k in kept}
 
@@ -194,7 +206,8 @@ class Run:
                 "output_dir, or leave it out"
             )
         recipe = self.recipe
-        loop = recipe.main_loop(self.data.X_train, model=self.model)
+        data, model = self.data, self.model
+        loop = recipe.main_loop(data.X_train, model=model, paint=data.paint)
         if self.saved is not None:
             loop.restore(*self.saved)
             recipe.resume_at(self.model, loop.iterations_done)

@@ -29,7 +29,10 @@ from dpm.recipes.images import ImageRecipe
 from dpm.runs import Run, check_output_dir, create_log_dir
 
 SHARED = ("seed", "batch_size", "learning_rate", "rule")  # every kind of recipe has
-FOR_IMAGES = ("dropout_rate", "decay_steps", "t_per_image")
+FOR_IMAGES = (
+    "decay_steps", "t_per_image", "stratified_t", "symmetries", "fresh", "ema",
+    "dropout_rate",
+)  # fmt: skip
 OF_RUNS = ("n_steps", "ext_every_n", "plot_before_training", "save_every")
 EXAMPLES = """\
 examples:
@@ -114,6 +117,26 @@ def parse_args(argv=None) -> argparse.Namespace:
     add_for_images(
         "--t-per-image", type=parse_bool, nargs="?", const=True, metavar="yes/no",
         help=f"a time step for each image ({'yes' if of['t_per_image'] else 'no'})",
+    )  # fmt: skip
+    add_for_images(
+        "--stratified-t", type=parse_bool, nargs="?", const=True, metavar="yes/no",
+        help="those of a batch evenly spaced from a random start "
+        f"({'yes' if of['stratified_t'] else 'no'})",
+    )  # fmt: skip
+    add_for_images(
+        "--symmetries", metavar="NAME",
+        help="turn each picture over at random: none, mirror (left to right), or all "
+        f"eight of a square ({of['symmetries']})",
+    )  # fmt: skip
+    add_for_images(
+        "--fresh", type=parse_bool, nargs="?", const=True, metavar="yes/no",
+        help="paint new pictures for each batch, of DEAD_LEAVES "
+        f"({'yes' if of['fresh'] else 'no'})",
+    )  # fmt: skip
+    add_for_images(
+        "--ema", type=float, metavar="X",
+        help="decay of a moving average of the parameters, which is then what is "
+        f"scored and drawn from: 0.999, or 0 for none ({of['ema']:g})",
     )  # fmt: skip
     add_for_images(
         "--dropout_rate", "--dropout-rate", type=float, metavar="X",

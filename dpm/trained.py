@@ -23,23 +23,26 @@ from dpm.runs import Run, command_of, load_run, train
 KEPT = Path(__file__).parents[1] / "book" / "checkpoints"
 
 
-def load(path) -> "Trained":
+def load(path, parameters: str | None = None) -> "Trained":
     """A trained model from a run's folder, a file, or the name of a kept model.
 
     Parameters
     ----------
     path : path-like
         Of the models that the book keeps the name is enough, such as ``"mnist_dense"``.
+    parameters : {"average", "last"}, optional
+        As of `dpm.runs.load_run`.
 
     Raises
     ------
     ValueError
-        If there is no such run, file or model, or it is damaged.
+        If there is no such run, file or model, it is damaged, or it lacks those
+        parameters.
     """
     kept = KEPT / f"{path}.npz"
     if not Path(path).exists() and kept.is_file():
         path = kept
-    return Trained(*load_run(path))
+    return Trained(*load_run(path, parameters))
 
 
 def fit(
@@ -100,6 +103,9 @@ def fit(
         "seconds": loop.seconds,
     }
     del meta["command"]  # nothing was typed that would make it again
+    if loop.algorithm.average is not None:
+        loop.model.set_parameter_values(loop.algorithm.average.values())
+        meta["parameters"] = "average"
     return Trained(loop.model, run.recipe, meta)
 
 
@@ -169,7 +175,8 @@ class Trained:
         yield "recipe", name + (f", but for {', '.join(changed)}" if changed else "")
         yield "sample", f"{self.shape}, T = {self.T}"
         values = self.model.get_parameter_values().values()
-        yield "parameters", f"{sum(v.size for v in values):,}"
+        averaged = ", averaged" * (self.meta.get("parameters") == "average")
+        yield "parameters", f"{sum(v.size for v in values):,}{averaged}"
         K = self.meta.get("report", {}).get("K")
         if K is not None:
             error = f"{K['value']:.3f} +- {K['standard_error']:.3f}"

@@ -351,6 +351,48 @@ def test_the_command_line_names_recipes():
             recipe(words)
 
 
+def test_how_batches_are_drawn_and_averaged_are_options():
+    def recipe(text):
+        return train.recipe_from_args(train.parse_args(text.split()))
+
+    words = "--ema 0.99 --symmetries mirror --fresh --stratified-t --t-per-image"
+    found = recipe(f"--dataset DEAD_LEAVES {words}")
+    assert (found.ema, found.symmetries) == (0.99, "mirror")
+    assert found.fresh and found.stratified_t
+    pictures = recipe("--dataset MNIST --recipe pictures")
+    off = "--ema 0 --stratified-t no --symmetries none --fresh no"
+    changed = recipe(f"--dataset MNIST --recipe pictures {off}")
+    assert pictures.ema > 0 == changed.ema and pictures.stratified_t
+    assert not changed.stratified_t and changed.model_args == pictures.model_args
+
+
+@pytest.mark.parametrize(
+    "words, match",
+    [
+        (["--ema", "1"], "ema = 1.0: it must lie in [0, 1)"),
+        (["--ema", "much"], "invalid float value: 'much'"),
+        (["--symmetries", "six"], "there are none, mirror, eight"),
+        (["--stratified-t"], "add t_per_image"),
+        (["--fresh"], "no new pictures of MNIST can be painted"),
+        (["--dataset", "SWISS_ROLL", "--ema", "0.9"], "--ema is for images"),
+        (["--dataset", "HEARTBEAT", "--fresh"], "--fresh is for images"),
+    ],
+)
+def test_options_of_batches_are_refused_where_they_would_not_serve(
+    words, match, refuse, tmp_path
+):
+    refuse(match, "--output-dir", tmp_path, *words, folder=tmp_path)
+
+
+def test_help_tells_of_every_option_of_images(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["--dataset", "MNIST", "--recipe", "pictures", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name in train.FOR_IMAGES:
+        assert "--" + name.replace("_", "-") in text
+    assert "0 for none (0.999)" in text and "random start (yes)" in text
+
+
 def test_the_rate_falls_to_nothing_and_the_run_ends():
     recipe = ImageRecipe(
         batch_size=8,

@@ -1,12 +1,16 @@
 """Where learning starts, and what else may be chosen of a model of images."""
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm.blocks.backend import numbers
+from dpm import evaluation
+from dpm.blocks.backend import numbers, precision
+from dpm.blocks.bricks import Dropout, no_dropout
+from dpm.diffusion import schedule
 from dpm.model import DiffusionModel
-from dpm.variants import CHOICES, VARIANTS
+from dpm.variants import CHOICES, DOUBT, VARIANTS
 
 
 def images(n, model, rng):
@@ -119,3 +123,119 @@ def test_the_rates_of_equal_steps_end_where_they_are_told():
 def test_a_weighted_cost_is_for_one_random_time():
     with pytest.raises(ValueError, match="weighting = 'picture' is for one random"):
         small(sum_over_t="exact", weighting="picture")
+
+
+# -- mean and variance trained apart -----
+
+OF_IMAGES = dict(
+    trajectory_length=300,
+    n_hidden_conv=0,
+    n_hidden_dense_lower=6,
+    variant="paper",
+    sum_over_t="random",
+    learn_beta=False,
+    beta_start="log_snr",
+    mean="guess",
+)
+
+
+def cost_and_gradients(weighting, mode=None, dropout=None):
+    """Of the same model and draws, by what the gradient is of."""
+    model, rng = small(**OF_IMAGES, weighting=weighting), np.random.default_rng(0)
+    for variable in model.parameters.values():
+        shape = variable.get_value().shape
+        variable.set_value(0.3 * rng.standard_normal(shape))
+    X, noise = constant(rng.standard_normal((5, 32))), images(5, model, rng)
+    t = constant(np.array([[1.0], [40.0], [150.0], [220.0], [299.0]]))
+    draw = [(constant(noise), t, None)]
+    drop = Dropout(dropout) if dropout else no_dropout
+    cost = model.cost(X, draw, drop)
+    gradients = pytensor.grad(cost, list(model.parameters.values()))
+    masks = getattr(drop, "masks", [])
+    function = pytensor.function(masks, [cost, *gradients], mode=mode)
+    cost, *gradients = function(*(rng.random(m.type.shape) for m in masks))
+    gradients = dict(zip(model.parameters, map(np.asarray, gradients), strict=True))
+    gradients["mean"], gradients["variance"] = [], []
+    for letter in "Wb":  # of the last layer: (..., colours, 2, bumps)
+        last = gradients.pop(
+            f"diffusionmodel/mlp_conv_dense/MLP dense upper/linear_1.{letter}"
+        )
+        last = last.reshape(-1, model.n_colors, 2, model.n_temporal_basis)
+        gradients["mean"].append(last[:, :, 0].ravel())
+        gradients["variance"].append(last[:, :, 1].ravel())
+    for name in ("mean", "variance"):
+        gradients[name] = np.concatenate(gradients[name])
+    return float(cost), gradients
+
+
+@pytest.mark.parametrize("dropout", [None, 0.4])
+def test_mean_and_variance_can_be_trained_apart(dropout):
+    """What feeds one of them alone has the gradient that it is meant to have."""
+    (cost, apart), (by_bound, bound), (by_picture, picture) = (
+        cost_and_gradients(name, dropout=dropout)
+        for name in ("apart", "bound", "picture")
+    )
+    assert cost == pytest.approx(by_bound, rel=1e-12) != by_picture  # K is shown
+    np.testing.assert_allclose(apart["mean"], picture["mean"], rtol=1e-9, atol=1e-12)
+    expected = DOUBT * bound["variance"]
+    np.testing.assert_allclose(apart["variance"], expected, rtol=1e-9, atol=1e-12)
+    for wrong, name in ((bound, "mean"), (picture, "variance")):
+        assert not np.allclose(apart[name], wrong[name], rtol=0.1)
+    shared = [name for name in apart if name not in ("mean", "variance")]
+    assert len(shared) == 6 and all(apart[name].any() for name in shared)
+
+
+def test_both_modes_train_them_apart_alike():
+    (cost, jax), (other, numba) = (
+        cost_and_gradients("apart", mode) for mode in ("JAX", "NUMBA")
+    )
+    assert cost == pytest.approx(other, rel=1e-9)
+    for name in jax:
+        np.testing.assert_allclose(jax[name], numba[name], rtol=1e-7, atol=1e-10)
+
+
+def test_the_bound_of_a_model_does_not_depend_on_how_it_is_trained():
+    X = np.random.default_rng(0).standard_normal((6, 32))
+    found = []
+    for weighting in ("bound", "picture", "apart"):
+        model = small(**{**OF_IMAGES, "trajectory_length": 6}, weighting=weighting)
+        model.initialize(np.random.default_rng(1))
+        found.append(evaluation.bound_all_t(model, X, progress=False)[0])
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_rates_that_are_learned_belong_to_neither():
+    with pytest.raises(
+        ValueError, match="says nothing of the rates: choose learn_beta"
+    ):
+        small(**{**OF_IMAGES, "learn_beta": True}, weighting="apart")
+    with pytest.raises(ValueError, match="weighting = 'apart' is for one random time"):
+        small(**{**OF_IMAGES, "sum_over_t": "exact"}, weighting="apart")
+
+
+def test_a_tiny_first_rate_and_a_faint_end_keep_their_digits_in_single_precision():
+    """What `pictures` of MNIST asks for: steps of 2e-7, b_T 1e-4 from 1."""
+    KL, rates = [], schedule.log_snr(1000, 1e-5, -9.0)
+    assert rates[0] == pytest.approx(1e-5) and 2.0e-7 < rates[1] < 2.1e-7
+    remains = np.log(np.prod(1 - rates) / -np.expm1(np.log1p(-rates).sum()))
+    assert remains == pytest.approx(-9, abs=1e-6)
+    rng = np.random.default_rng(0)
+    X, noise = rng.standard_normal((4, 32)), rng.standard_normal((6, 4, 2, 4, 4))
+    times = np.array([[1], [2], [30], [500], [998], [999]])
+    for dtype in ("float64", "float32"):
+        with precision(dtype):
+            model = small(
+                **{**OF_IMAGES, "trajectory_length": 1000},
+                step1_beta=1e-5,
+                final_log_snr=-9.0,
+            )
+        model.initialize(np.random.default_rng(1))
+        found = numbers(model.beta_arr)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, rates, rtol=2e-7)
+        compute = evaluation.compile_bound(model, 4, (6, 1))
+        found = compute(X.astype(dtype), noise.astype(dtype), times)
+        KL.append(np.asarray(found[1]))
+    assert KL[1].dtype == np.float32
+    np.testing.assert_allclose(KL[1], KL[0], rtol=5e-3, atol=1e-5)

@@ -8,6 +8,8 @@ heartbeat, one for each of 2000 time steps. To a step rule their rows are parame
 like any other.
 """
 
+import contextlib
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -218,6 +220,8 @@ class GradientDescent:
         Paths of parameters of which the cost uses a few rows at a time, by an index
         without repetitions. Only those rows, and the step rule's memory of them, are
         read and written, so that a step costs the same however long the table is.
+    average : MovingAverage, optional
+        Of the same parameters, to be kept up; not for tables.
 
     Attributes
     ----------
@@ -225,7 +229,17 @@ class GradientDescent:
         Of the cost, symbolic, by the parameters' paths; of a table, that of its rows.
     """
 
-    def __init__(self, cost, parameters: dict, step_rule: StepRule, inputs, tables=()):
+    def __init__(
+        self,
+        cost,
+        parameters: dict,
+        step_rule: StepRule,
+        inputs,
+        tables=(),
+        average=None,
+    ):
+        if average is not None and tables:
+            raise ValueError("an average would visit all rows of a table at each step")
         for path, variable in parameters.items():
             if np.isnan(variable.get_value(borrow=True)).any():
                 raise ValueError(
@@ -234,11 +248,12 @@ class GradientDescent:
         self.parameters = parameters
         self.step_rule = step_rule
         self.inputs = inputs
+        self.average = average
         moved = {
             path: rows_in(cost, variable, path) if path in tables else variable
             for path, variable in parameters.items()
         }
-        updates = []
+        updates, new = [], {}
         with precision(cost.dtype):
             gradients = pt.grad(cost, list(moved.values()))
             self.gradients = dict(zip(moved, gradients, strict=True))
@@ -246,7 +261,9 @@ class GradientDescent:
                 step, more = step_rule.compute_step(
                     path, variable, self.gradients[path]
                 )
-                updates += [(variable, variable - step), *more]
+                new[path] = variable - step
+                updates += [(variable, new[path]), *more]
+            updates += [] if average is None else average.updates(new)
         self._rows = [old for old, _ in updates if split_rows(old)[1] is not None]
         dense = [pair for pair in updates if split_rows(pair[0])[1] is None]
         rows_after = [new for old, new in updates if split_rows(old)[1] is not None]
@@ -283,7 +300,13 @@ class GradientDescent:
         return {
             **{f"param/{path}": v for path, v in self.parameters.items()},
             **{f"rule/{path}": v for path, v in self.step_rule.state.items()},
+            **({} if self.average is None else self.average.state),
         }
+
+    def averaged(self):
+        """A context with the average in place of the parameters, if there is one."""
+        none = contextlib.nullcontext()
+        return none if self.average is None else self.average.in_place()
 
 
 def writeable(table) -> np.ndarray:

@@ -144,9 +144,8 @@ class MainLoop:
         self.seconds = float(meta["seconds"])
 
 
-def parameter_values(arrays: dict) -> dict:
+def parameter_values(arrays: dict, prefix: str = "param/") -> dict:
     """The parameters among a checkpoint's arrays, by path."""
-    prefix = "param/"
     return {
         k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
     }

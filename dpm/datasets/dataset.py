@@ -40,6 +40,9 @@ class Dataset:
         there is nothing else to hold out.
     whole : list of ndarray, shape (colours, height, width)
         Held-out pictures, scaled, that test images were cut from; any size.
+    paint : callable or None
+        Of data that can be made anew without end: ``paint(n, rng)`` gives n more
+        training samples, scaled, (n, n_dim).
     """
 
     name: str
@@ -54,6 +57,7 @@ class Dataset:
     grey_level: float = 0.0
     exhaustive: bool = False
     whole: list = field(default_factory=list)
+    paint: Callable | None = None
 
     @property
     def n_dim(self) -> int:
@@ -137,6 +141,10 @@ def scaled(name: str, pictures: Pictures) -> Dataset:
     if scale == 0:
         raise ValueError(f"{name}: all pixels of all training images are the same")
     table = ((levels - shift) / scale).astype(np.float32)
+
+    def paint(n, rng):
+        return table[pictures.paint(n, rng).reshape(n, -1)]
+
     return Dataset(
         name=name,
         X_train=table[train.reshape(len(train), -1)],
@@ -148,4 +156,5 @@ def scaled(name: str, pictures: Pictures) -> Dataset:
         image_shape=train.shape[1:],
         grey_level=1.0 / (top * scale),
         whole=[table[picture] for picture in pictures.whole],
+        paint=pictures.paint and paint,
     )

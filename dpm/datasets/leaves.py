@@ -6,6 +6,8 @@ cut-offs, so that each octave of sizes covers as much as the next, as in photogr
 its centre is uniform over the plane, its grey level uniform (Lee et al., 2001).
 """
 
+import functools
+
 import numpy as np
 
 from dpm.blocks.checks import check_count, check_positive
@@ -54,6 +56,17 @@ def dead_leaves(
     ndarray of uint8, shape (n, 1, width, width)
         A pixel has the grey of the leaf that lies at its centre.
     """
+    size = block_size(n, width, smallest, largest)
+    seeds = np.atleast_1d(seed).tolist()
+    blocks = []
+    for number in range(-(-n // size)):
+        rng = np.random.default_rng([*seeds, number])
+        blocks.append(_block(rng, size, width, smallest, largest, levels))
+    return np.concatenate(blocks)[:n, None]
+
+
+def block_size(n, width, smallest, largest) -> int:
+    """How many pictures to make at once; ValueError where none could be."""
     check_count(n, "n", 1)
     check_count(width, "width", 1)
     check_radii(smallest, largest)
@@ -62,13 +75,27 @@ def dead_leaves(
             f"smallest = {smallest}: leaves below {LEAST_RADIUS} of a pixel seldom "
             "meet one, and covering all pixels would take for ever"
         )
-    seeds = np.atleast_1d(seed).tolist()
-    size = max(1, min(BLOCK, BLOCK * 32**2 // width**2))
-    blocks = []
-    for number in range(-(-n // size)):
-        rng = np.random.default_rng([*seeds, number])
-        blocks.append(_block(rng, size, width, smallest, largest, levels))
-    return np.concatenate(blocks)[:n, None]
+    return max(1, min(BLOCK, BLOCK * 32**2 // width**2))
+
+
+def painted(n, rng, width=32, smallest=2.0, largest=16.0, noise=0.0) -> np.ndarray:
+    """`dead_leaves`, with noise on them, drawn by a generator: as `load_dead_leaves`.
+
+    Parameters
+    ----------
+    n : int
+    rng : numpy Generator
+    width, smallest, largest, noise
+        As of `load_dead_leaves`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 1, width, width)
+    """
+    most = block_size(n, width, smallest, largest)
+    sizes = [min(most, n - start) for start in range(0, n, most)]
+    blocks = [_block(rng, size, width, smallest, largest, 256) for size in sizes]
+    return with_noise(np.concatenate(blocks)[:, None], noise, rng)
 
 
 def _block(rng, n, width, smallest, largest, levels):
@@ -303,4 +330,7 @@ def load_dead_leaves(
         )
         for part, n in enumerate((n_train, n_test))
     )
-    return Pictures(train, test, settings=settings)
+    kind = dict(width=width, smallest=smallest, largest=largest, noise=noise)
+    return Pictures(
+        train, test, settings=settings, paint=functools.partial(painted, **kind)
+    )

@@ -10,7 +10,7 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -51,6 +51,8 @@ class Pictures(NamedTuple):
         Arguments that make the same images again, without the folders they came from.
     whole : list of ndarray of uint8, shape (colours, height, width)
         Held-out pictures that the test images were cut from.
+    paint : callable or None
+        ``paint(n, rng)`` makes n more training images, if more can be made.
     """
 
     train: np.ndarray
@@ -58,6 +60,7 @@ class Pictures(NamedTuple):
     levels: int = 256
     settings: dict = {}
     whole: list = []
+    paint: Callable | None = None
 
 
 def is_archive(path) -> bool:

@@ -7,12 +7,14 @@ its steps draw, and by which rule they go.
 import numpy as np
 
 from dpm.blocks.algorithms import GradientDescent
+from dpm.blocks.average import MovingAverage
 from dpm.blocks.backend import precision
 from dpm.blocks.checks import check_data
 from dpm.blocks.extensions import FinishAfter, SharedVariableModifier
 from dpm.blocks.main_loop import DataStream, MainLoop
 
 INITIALIZE, SHUFFLE, NOISE, TIME, UNIFORM, DROPOUT = range(6)  # what draws are for
+SYMMETRY, PAINT = 6, 7
 
 
 class BaseRecipe:
@@ -25,6 +27,8 @@ class BaseRecipe:
 
     cost_name, cost_unit = "K", "bits"  # as progress is shown
     save_every = 1000  # steps between checkpoints
+    ema = 0.0  # decay of the average of the parameters that is kept; 0 for none
+    fresh = False  # whether each step has samples that no other has
 
     def for_data(self, dataset) -> "BaseRecipe":
         """This recipe with the settings that follow from the data: most have none."""
@@ -40,6 +44,10 @@ class BaseRecipe:
         Most have none.
         """
 
+    def changed(self, X, step: int) -> np.ndarray:
+        """The data of a step as it has them: most take them as they are."""
+        return X
+
     def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
         """The generator of draw `number` of one purpose."""
         return np.random.default_rng([self.seed, purpose, number])
@@ -52,7 +60,7 @@ class BaseRecipe:
         self.initialize(model, X_train, self.rng(INITIALIZE))
         return model
 
-    def main_loop(self, X_train, extensions=(), model=None) -> MainLoop:
+    def main_loop(self, X_train, extensions=(), model=None, paint=None) -> MainLoop:
         """A main loop, ready to run.
 
         Parameters
@@ -62,15 +70,20 @@ class BaseRecipe:
             Called in this order, after those that the recipe itself brings.
         model : Brick, optional
             From `initialized_model`, whose parameters may have changed since.
+        paint : callable, optional
+            `Dataset.paint`, which a recipe with ``fresh`` needs.
         """
+        if self.fresh and paint is None:
+            raise ValueError("fresh = True: give paint, which makes samples anew")
         if model is None:
             model = self.initialized_model(X_train)
         with precision(model.dtype):
             cost, inputs = self.graph(model)
-            algorithm = GradientDescent(
-                cost, model.parameters, self.step_rule(), inputs, self.tables(model)
-            )
-        stream = RecipeStream(self, X_train, model.dtype, inputs)
+            average = MovingAverage(self.ema, model.parameters) if self.ema else None
+            parts = model.parameters, self.step_rule(), inputs, self.tables(model)
+            algorithm = GradientDescent(cost, *parts, average)
+        paint = paint if self.fresh else None
+        stream = RecipeStream(self, X_train, model.dtype, inputs, paint)
         own = self.extensions(algorithm)
         return MainLoop(algorithm, stream, model, [*own, *extensions])
 
@@ -85,21 +98,31 @@ class RecipeStream(DataStream):
     dtype : str
     inputs : list of symbolic variables
         Of the cost: the data first.
+    paint : callable, optional
+        Gives n new samples, ``paint(n, rng)``, in place of rows of X_train.
     """
 
-    def __init__(self, recipe, X_train, dtype, inputs):
+    def __init__(self, recipe, X_train, dtype, inputs, paint=None):
         self.recipe, self.X_train, self.dtype = recipe, X_train, dtype
-        self.inputs = inputs
+        self.inputs, self.paint = inputs, paint
         self._epoch = None
 
     def batch(self, step: int) -> np.ndarray:
-        """The data of one step: the training set in a new order each epoch."""
+        """The data of one step: the training set in a new order each epoch.
+
+        Or, with `paint`, samples that no other step has; either as the recipe wants
+        them changed.
+        """
         size = self.recipe.batch_size
+        if self.paint is not None:
+            painted = self.paint(size, self.recipe.rng(PAINT, step))
+            return self.recipe.changed(painted, step)
         epoch, number = divmod(step, len(self.X_train) // size)
         if self._epoch != epoch:
             self._epoch = epoch
             self._order = self.recipe.rng(SHUFFLE, epoch).permutation(len(self.X_train))
-        return self.X_train[self._order[number * size : (number + 1) * size]]
+        rows = self._order[number * size : (number + 1) * size]
+        return self.recipe.changed(self.X_train[rows], step)
 
     def draws(self, step: int) -> list:
         """What one step draws besides its data: noise, time steps, and so on."""

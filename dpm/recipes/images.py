@@ -3,20 +3,25 @@
 import dataclasses
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytensor.tensor as pt
 
 from dpm.blocks.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite
+from dpm.blocks.average import check_decay
 from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Dropout
 from dpm.blocks.checks import check_choice, check_count, check_positive
 from dpm.blocks.extensions import SharedVariableModifier
 from dpm.datasets import catalogue
 from dpm.datasets.dataset import Dataset
+from dpm.datasets.symmetries import SYMMETRIES, check_symmetries, turned
+from dpm.evaluation import spread_times
 from dpm.extensions import decay_learning_rate
 from dpm.model import DiffusionModel, model_arguments
 from dpm.recipes.base import (
     DROPOUT,
     NOISE,
+    SYMMETRY,
     TIME,
     UNIFORM,
     BaseRecipe,
@@ -47,6 +52,19 @@ class ImageRecipe(BaseRecipe):
     t_per_image : bool
         Whether each image of a batch has a time step of its own; the reference draws
         one for the whole batch.
+    stratified_t : bool
+        Whether the time steps of a batch, one for each image, are evenly spaced from a
+        random start (`dpm.evaluation.spread_times`), and shared out at random. Each
+        image's is as random as before, but every batch has early and late ones.
+    symmetries : {"none", "mirror", "eight"}
+        Of the pictures: each is turned over anew in every batch, see
+        `dpm.datasets.symmetries`.
+    fresh : bool
+        Whether every batch has pictures painted for it alone, of data that can be, such
+        as DEAD_LEAVES. The training set then only says how they are scaled.
+    ema : float
+        Decay of a moving average of the parameters, which is then what is scored and
+        drawn from: see `dpm.blocks.average.MovingAverage`. 0 for none.
     dropout_rate : float
         Of the inputs of every layer of the network, while training.
     model_args : dict
@@ -64,6 +82,10 @@ class ImageRecipe(BaseRecipe):
     rule: str = "RMSProp"
     decay_steps: int = 0
     t_per_image: bool = False
+    stratified_t: bool = False
+    symmetries: str = "none"
+    fresh: bool = False
+    ema: float = 0.0
     dropout_rate: float = 0.0
     model_args: dict = field(default_factory=dict)
     data_args: dict = field(default_factory=dict)
@@ -78,6 +100,12 @@ class ImageRecipe(BaseRecipe):
         check_count(self.batch_size, "batch_size", 1)
         check_count(self.decay_steps, "decay_steps")
         check_positive(self.learning_rate, "learning_rate")
+        check_choice(self.symmetries, SYMMETRIES, "symmetries")
+        check_decay(self.ema)
+        if self.stratified_t and not self.t_per_image:
+            raise ValueError(
+                "stratified_t = True is for a time step of each image: add t_per_image"
+            )
         if not 0 <= self.dropout_rate < 1:
             raise ValueError(
                 f"dropout_rate = {self.dropout_rate}: it must lie in [0, 1)"
@@ -91,6 +119,12 @@ class ImageRecipe(BaseRecipe):
 
     def for_data(self, dataset) -> "ImageRecipe":
         """This recipe with the model arguments that follow from the data."""
+        if self.fresh and dataset.paint is None:
+            raise ValueError(
+                f"fresh = True: no new pictures of {self.dataset} can be painted: "
+                "leave it out"
+            )
+        check_symmetries(self.symmetries, dataset.image_shape)
         colors, width, _ = dataset.image_shape
         decided = {"n_colors": colors, "spatial_width": width}
         for name, value in decided.items():
@@ -110,11 +144,25 @@ class ImageRecipe(BaseRecipe):
     def build_model(self) -> DiffusionModel:
         """The model this recipe trains, its parameters not yet initialised."""
         with precision(self.dtype):
-            return DiffusionModel(**self.model_args)
+            model = DiffusionModel(**self.model_args)
+        if self.stratified_t and model.sum_over_t == "exact":
+            raise ValueError(
+                "stratified_t = True is for random time steps, not for sum_over_t = "
+                "'exact': leave one of the two out"
+            )
+        return model
 
     def initialize(self, model, X_train, rng) -> None:
         """Draw the parameters."""
         model.initialize(rng)
+
+    def changed(self, X, step: int) -> np.ndarray:
+        """The pictures of a step, turned over as `symmetries` says."""
+        args = self.model_args
+        if self.symmetries == "none":
+            return X
+        shape = (args["n_colors"], args["spatial_width"], args["spatial_width"])
+        return turned(X, shape, self.symmetries, self.rng(SYMMETRY, step))
 
     def graph(self, model):
         """The cost, in bits per pixel, and its inputs: the data first."""
@@ -150,6 +198,9 @@ class ImageRecipe(BaseRecipe):
             rng, shape = generators[variable.name], variable.type.shape
             if variable.name == "noise":
                 drawn.append(rng.standard_normal(shape, dtype=self.dtype))
+            elif variable.name == "t" and self.stratified_t:
+                times = spread_times(T, shape[0], 1, rng)  # (n, 1)
+                drawn.append(rng.permutation(times).astype(self.dtype))
             elif variable.name == "t":
                 drawn.append(rng.integers(1, T, size=shape).astype(self.dtype))
             else:
@@ -172,7 +223,7 @@ class ImageRecipe(BaseRecipe):
     @property
     def cost_name(self):
         """What a progress bar shows. A cost of weighted terms is not K."""
-        weighted = self.model_args.get("weighting", "bound") != "bound"
+        weighted = self.model_args.get("weighting") == "picture"
         return "weighted " * weighted + "K - L_null"
 
     def cost_in_bits(self, cost):

@@ -6,14 +6,15 @@ import pytest
 
 from dpm import datasets
 from dpm.recipes import ImageRecipe, name_of, named, names
-from dpm.recipes.catalogue import SIZES
+from dpm.recipes.catalogue import PICTURES, SIZES
 from dpm.variants import CHOICES
 
 
 def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
     steps = {"MNIST": 1000, "CIFAR10": 1000, "DEAD_LEAVES": 1000, "TEXTURE": 500}
     for dataset in datasets.image_sets():
-        assert names(dataset) == ["reference", "paper", "ours", "quick"]
+        more = ["pictures"] * (dataset in PICTURES)
+        assert names(dataset) == ["reference", "paper", "ours", "quick", *more]
         assert named("reference", dataset) == ImageRecipe(dataset)
         paper = named("paper", dataset)
         assert paper.model_args["variant"] == "paper"
@@ -35,11 +36,38 @@ def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
         named("wide", "MNIST")
 
 
+@pytest.mark.parametrize("dataset", PICTURES)
+def test_recipes_for_pictures_can_be_built_and_nothing_else_has_changed(dataset):
+    recipe = named("pictures", dataset)
+    assert recipe.dataset == dataset and recipe.rule == "Adam"
+    assert recipe.t_per_image and recipe.stratified_t and recipe.ema >= 0.999
+    shape = {"spatial_width": 28 if dataset == "MNIST" else 32}
+    shape["n_colors"] = 3 if dataset == "CIFAR10" else 1
+    args = {**recipe.model_args, **shape}
+    model = dataclasses.replace(recipe, model_args=args).build_model()
+    assert (model.weighting, model.mean, model.trajectory_length) == (
+        "apart",
+        "guess",
+        1000,
+    )
+    for name in ("reference", "paper", "ours", "quick"):  # all off, as they were
+        older = named(name, dataset)
+        assert (older.ema, older.stratified_t, older.fresh) == (0, False, False)
+        assert older.symmetries == "none"
+        assert older.model_args.get("weighting") != "apart"
+
+
+def test_no_other_set_of_images_has_them():
+    with pytest.raises(ValueError, match="unknown recipe of DIGITS 'pictures'"):
+        named("pictures", "DIGITS")
+
+
 def test_a_weighted_cost_is_not_shown_as_the_bound():
     by_bound, by_picture = named("reference", "MNIST"), named("ours", "MNIST")
     assert by_picture.model_args["weighting"] == "picture"
     assert by_bound.cost_name == "K - L_null"
     assert by_picture.cost_name == "weighted K - L_null"
+    assert named("pictures", "MNIST").cost_name == "K - L_null"  # of "apart" it is
 
 
 def test_a_recipe_says_which_it_is():
@@ -49,5 +77,6 @@ def test_a_recipe_says_which_it_is():
     model_args = {**ours.model_args, "guess_limit": 0.1, "spatial_width": 28}
     assert name_of(dataclasses.replace(ours, model_args=model_args)) == ("ours", [])
     assert name_of(ImageRecipe("CIFAR10")) == ("reference", [])
+    assert name_of(named("pictures", "MNIST")) == ("pictures", [])
     assert name_of(named("wide", "SWISS_ROLL"))[0] == "wide"
     assert name_of(named("quick", "HEARTBEAT")) == ("quick", [])
