@@ -9,6 +9,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from dpm.blocks.backend import aligned
+
 
 class IsotropicGaussian:
     """Initialise with independent normal draws of standard deviation `std`."""
@@ -132,7 +134,7 @@ class Brick:
             if not np.isfinite(given).all():
                 raise ValueError(f"parameter {path} holds NaN or infinite values")
         for path, variable in parameters.items():
-            variable.set_value(np.array(values[path], dtype=self.dtype))
+            variable.set_value(aligned(values[path], self.dtype), borrow=True)
 
 
 class Linear(Brick):

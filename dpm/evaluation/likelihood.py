@@ -15,7 +15,8 @@ from dpm.blocks.checks import check_count, check_data
 from dpm.diffusion.bound import Estimate, log_likelihood_estimate, log_weight
 from dpm.diffusion.factors import as_tuple
 
-BATCH = 100  # trajectories walked at once
+BATCH = 100  # trajectories walked at once, or more where a state is small
+NUMBERS = 10_000  # in all states together
 
 
 def compile_step(model, n: int):
@@ -84,7 +85,7 @@ def log_likelihood(
     if width:
         X = (X + (rng.random(X.shape) - 0.5) * width).astype(model.dtype)
     T, n = model.trajectory_length, len(X) * n_trajectories
-    size = min(BATCH, n)
+    size = min(max(BATCH, NUMBERS // X[0].size), n)
     step = compile_step(model, size)
     weights = np.empty(n)  # all trajectories of the first sample first
     starts = range(0, n, size)

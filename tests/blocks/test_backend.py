@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from dpm.blocks.backend import as_tensor, numbers, precision
+from dpm.blocks.backend import aligned, as_tensor, numbers, precision
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.schedule import LearnedSchedule, log_snr
 from dpm.diffusion.vectors import GaussianDiffusion
@@ -73,6 +73,16 @@ def test_numbers_are_what_the_compiled_graph_gives():
     graph = pt.log1p(pt.cumsum(pt.sigmoid(rates))) @ pt.as_tensor([[1.0], [2.0]])
     np.testing.assert_allclose(numbers(graph), numbers(graph), rtol=1e-14)
     assert numbers(2.5) == 2.5 and type(numbers(graph)) is np.ndarray
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (5, 1, 7)])
+def test_aligned_copies_begin_at_a_multiple_of_64_bytes(shape):
+    for _ in range(5):
+        array = np.random.default_rng(0).standard_normal(shape)
+        copy = aligned(array, "float32")
+        assert copy.ctypes.data % 64 == 0 and copy.dtype == "float32"
+        assert copy.flags.writeable and copy.shape == shape
+        np.testing.assert_array_equal(copy, array.astype("float32"))
 
 
 @pytest.mark.parametrize("number", [0.5, np.float32(0.25), np.array([0.5, 1.0]), 1])
