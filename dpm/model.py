@@ -267,7 +267,10 @@ class DiffusionModel(GaussianDiffusion):
         return self.get_mu_sigma(X_noisy, t.reshape((1, 1)))
 
     def limit_guess(self, variance: float) -> None:
-        """Set `guess_limit`, for the graphs that are built from now on."""
+        """Set `guess_limit`, for the graphs that are built from now on.
+
+        A number, or a shared variable, which what was compiled with it reads anew.
+        """
         variants.check_guess_limit(variance, self.mean)
         self.guess_limit = variance
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from dpm.blocks.backend import as_tensor
 from dpm.blocks.bricks import IsotropicGaussian, Orthogonal
 from dpm.blocks.checks import check_choice, check_positive
 from dpm.diffusion import gaussian
@@ -48,7 +49,8 @@ def guess(model, X_noisy, t, z, log_variance):
     """
     scale, least, most = GUESS
     if model.guess_limit is not None:
-        most = min(most, float(np.log(model.guess_limit)))
+        limit = as_tensor(model.guess_limit).astype(model.dtype)
+        most = pt.minimum(most, pt.log(limit))
     sigma_guess = pt.exp(pt.clip(scale * log_variance, least, most) / 2)
     b = model.at(model.beta_cumulative, t)
     likelihood = X_noisy / pt.sqrt(1 - b), pt.sqrt(b / (1 - b))
@@ -350,7 +352,8 @@ def check_guess_limit(variance, mean: str) -> None:
             f"guess_limit = {variance!r} is for mean = 'guess', not {mean!r}: leave it "
             "out, or choose another model"
         )
-    check_positive(variance, "guess_limit")
+    if not hasattr(variance, "owner"):  # a PyTensor variable: not known yet
+        check_positive(variance, "guess_limit")
 
 
 def network_choices(choices: dict) -> dict:

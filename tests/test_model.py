@@ -153,6 +153,21 @@ def test_a_limited_guess_is_at_least_so_precise():
     np.testing.assert_allclose(sigma[~within] ** 2, variance, rtol=1e-9)
 
 
+def test_a_shared_limit_is_read_anew_by_what_was_compiled():
+    model = small(mean="guess", scale_beta_coeff=False)
+    X = images(3, model, np.random.default_rng(3))
+    limit = pytensor.shared(20.0)
+    model.limit_guess(limit)
+    step = sampler.compile_get_mu_sigma(model, 3)
+    for value in (20.0, 1e-3):
+        limit.set_value(value)
+        found = step(X, 4)
+        model.limit_guess(value)
+        expected = model.get_mu_sigma(constant(X), constant([[4.0]]))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b.eval(), rtol=1e-9)
+
+
 def test_between_whole_steps_the_schedule_is_interpolated():
     model = small()
     beta = numbers(model.beta_arr)

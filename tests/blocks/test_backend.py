@@ -122,7 +122,7 @@ def test_all_modes_agree(name):
 def test_numbers_are_what_the_compiled_graph_gives():
     rates = pytensor.shared(np.array([-1.0, 0.5]))
     graph = pt.log1p(pt.cumsum(pt.sigmoid(rates))) @ pt.as_tensor([[1.0], [2.0]])
-    np.testing.assert_allclose(numbers(graph), numbers(graph), rtol=1e-14)
+    np.testing.assert_allclose(numbers(graph), graph.eval(), rtol=1e-14)
     assert numbers(2.5) == 2.5 and type(numbers(graph)) is np.ndarray
 
 
