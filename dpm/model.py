@@ -236,9 +236,8 @@ class DiffusionModel(GaussianDiffusion):
     @in_precision
     def get_coefficients(self, X_noisy, t, drop=no_dropout):
         """`mlp.apply` and `temporal_readout` at once, in the order that is faster."""
-        return self._split(
-            self.mlp.apply_at(X_noisy, self._temporal_weights(t), drop=drop)
-        )
+        weights = self._temporal_weights(t)
+        return self._split(self.mlp.apply_at(X_noisy, weights, drop=drop))
 
     @in_precision
     def get_mu_sigma(self, X_noisy, t, drop=no_dropout):
@@ -253,8 +252,8 @@ class DiffusionModel(GaussianDiffusion):
         -------
         mu, sigma : symbolic, shape of `X_noisy`
         """
-        says = self.get_coefficients(X_noisy, t, drop)
-        return self.take_coefficients(X_noisy, t, *says)
+        coefficients = self.get_coefficients(X_noisy, t, drop)
+        return self.take_coefficients(X_noisy, t, *coefficients)
 
     def take_coefficients(self, X_noisy, t, mu_coeff, beta_coeff):
         """What `get_mu_sigma` makes of what the network says."""
@@ -394,10 +393,7 @@ class DiffusionModel(GaussianDiffusion):
 
 
 def model_arguments() -> dict:
-    """All arguments of `DiffusionModel`, choices too, and what they are if left out.
-
-    None stands for what the variant says.
-    """
+    """All arguments of `DiffusionModel` if left out; None is what the variant says."""
     parameters = inspect.signature(DiffusionModel).parameters
     own = {k: p.default for k, p in parameters.items() if k != "choices"}
     return own | dict.fromkeys(variants.VARIANTS["reference"])

@@ -222,6 +222,9 @@ class GradientDescent:
         read and written, so that a step costs the same however long the table is.
     average : MovingAverage, optional
         Of the same parameters, to be kept up; not for tables.
+    gradients : list of symbolic variables, optional
+        Of the cost by the parameters, in their order, where they are known already, as
+        from `dpm.blocks.parts.cost_and_gradients`.
 
     Attributes
     ----------
@@ -237,6 +240,7 @@ class GradientDescent:
         inputs,
         tables=(),
         average=None,
+        gradients=None,
     ):
         if average is not None and tables:
             raise ValueError("an average would visit all rows of a table at each step")
@@ -255,7 +259,8 @@ class GradientDescent:
         }
         updates, new = [], {}
         with precision(cost.dtype):
-            gradients = pt.grad(cost, list(moved.values()))
+            if gradients is None:
+                gradients = pt.grad(cost, list(moved.values()))
             self.gradients = dict(zip(moved, gradients, strict=True))
             for path, variable in moved.items():
                 step, more = step_rule.compute_step(

@@ -48,6 +48,13 @@ class BaseRecipe:
         """The data of a step as it has them: most take them as they are."""
         return X
 
+    def gradients(self, model):
+        """`graph`, and the cost's gradients by the parameters, or None: not yet taken.
+
+        Most leave them to `dpm.blocks.algorithms.GradientDescent`.
+        """
+        return *self.graph(model), None
+
     def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
         """The generator of draw `number` of one purpose."""
         return np.random.default_rng([self.seed, purpose, number])
@@ -78,10 +85,10 @@ class BaseRecipe:
         if model is None:
             model = self.initialized_model(X_train)
         with precision(model.dtype):
-            cost, inputs = self.graph(model)
+            cost, inputs, gradients = self.gradients(model)
             average = MovingAverage(self.ema, model.parameters) if self.ema else None
-            parts = model.parameters, self.step_rule(), inputs, self.tables(model)
-            algorithm = GradientDescent(cost, *parts, average)
+            given = model.parameters, self.step_rule(), inputs, self.tables(model)
+            algorithm = GradientDescent(cost, *given, average, gradients)
         paint = paint if self.fresh else None
         stream = RecipeStream(self, X_train, model.dtype, inputs, paint)
         own = self.extensions(algorithm)

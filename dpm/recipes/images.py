@@ -12,6 +12,7 @@ from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Dropout
 from dpm.blocks.checks import check_choice, check_count, check_positive
 from dpm.blocks.extensions import SharedVariableModifier
+from dpm.blocks.parts import cost_and_gradients, part_size
 from dpm.datasets import catalogue
 from dpm.datasets.dataset import Dataset
 from dpm.datasets.symmetries import SYMMETRIES, check_symmetries, turned
@@ -183,6 +184,25 @@ class ImageRecipe(BaseRecipe):
         drop = Dropout(self.dropout_rate)
         cost = model.cost(X, draws, drop) if self.dropout_rate else model.cost(X, draws)
         return cost, [X, *inputs, *drop.masks]
+
+    def gradients(self, model):
+        """The cost, its inputs and its gradients, taken by parts of the minibatch.
+
+        Parts serve convolutions, whose activations are many and weights few.
+        """
+        cost, inputs = self.graph(model)
+        if model.mlp.mlp_conv is None:
+            return cost, inputs, None
+        per_image = model.mlp.n_hidden_conv * model.spatial_width**2
+        if model.sum_over_t == "exact":
+            per_image *= model.trajectory_length - 1
+        size = part_size(self.batch_size, per_image * np.dtype(self.dtype).itemsize)
+        if size == self.batch_size:
+            return cost, inputs, None
+        part = dataclasses.replace(self, batch_size=size).graph(model)
+        parameters = list(model.parameters.values())
+        cost, gradients = cost_and_gradients(*part, parameters, inputs)
+        return cost, inputs, gradients
 
     def draws(self, step: int, inputs) -> list:
         """Noise, time steps, dequantisation and dropout of one step."""
