@@ -52,7 +52,6 @@ class World:
         self._jump = [np.eye(len(self.q0))]
         for kernel in self._kernels(self.forward, "forward"):
             self._q.append(kernel @ self._q[-1])
-            self._jump.append(kernel @ self._jump[-1])
         if reverse is None:
             steps = zip(self.forward, self._q, strict=False)
             reverse = [reverse_kernel(kernel, q) for kernel, q in steps]
@@ -95,6 +94,9 @@ class World:
 
     def jump(self, t: int) -> np.ndarray:
         """q(x^t | x^0), shape (n, n), columns indexed by x^0."""
+        while len(self._jump) <= t:  # matrix products, for those who ask
+            kernel = self.forward[len(self._jump) - 1]
+            self._jump.append(kernel @ self._jump[-1])
         return self._jump[t]
 
     def posterior(self, t: int) -> np.ndarray:
@@ -186,7 +188,8 @@ class World:
         """n forward trajectories from state number `start`, shape (n, T+1)."""
         paths, rng = np.full((check_count(n, "n", 1), 1), start), as_rng(rng)
         for kernel in self.forward:
-            edges = kernel.cumsum(axis=0)[:, paths[:, -1]]
+            before, which = np.unique(paths[:, -1], return_inverse=True)
+            edges = kernel[:, before].cumsum(axis=0)[:, which]
             after = (rng.random(n) * edges[-1] >= edges).sum(axis=0)
             paths = np.hstack([paths, after[:, None]])
         return paths
