@@ -25,6 +25,9 @@ with warnings.catch_warnings():
     from dpm.blocks.backend import INTERPRETED  # importing must not warn
 
 
+LONGEST = ("test_parity.py", "test_train.py", "test_pages.py", "test_runs.py")
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--costs", metavar="FILE", help="write the processor seconds of each file there"
@@ -34,6 +37,20 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--costs"):  # a plugin, because it measures the pages too
         config.pluginmanager.register(Costs(config.getoption("--costs")))
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that both processes end together: workers take whole files.
+
+    Which those are is what ``tests/benchmarks/bench_suite.py`` prints.
+    """
+
+    def rank(item):
+        if item.path.suffix == ".ipynb":
+            return 1
+        return 0 if item.path.name in LONGEST else 2
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True, scope="session")

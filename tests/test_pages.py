@@ -41,7 +41,7 @@ def page_names():
     return [p.stem for p in pages]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: the rendered pages are not checked")

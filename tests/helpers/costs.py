@@ -51,7 +51,8 @@ class Costs:
         try:
             return (yield)
         finally:
-            self.seconds[name] += spent(living) - before
+            # a browser that ended takes its children's seconds along, unreported
+            self.seconds[name] += max(0.0, spent(living) - before)
             self.inside += time.process_time() - own
 
     @pytest.hookimpl(tryfirst=True)
