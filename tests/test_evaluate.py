@@ -113,7 +113,7 @@ def test_what_cannot_be_scored_is_refused_in_one_line(refuse, tmp_path):
 
 def test_the_report_can_be_written_as_json(monkeypatch, capsys):
     meta = {"recipe": {"dataset": "SWISS_ROLL"}}
-    monkeypatch.setattr(evaluate, "load_run", lambda run: (None, None, meta))
+    monkeypatch.setattr(evaluate, "load_run", lambda run, which: (None, None, meta))
     monkeypatch.setattr(evaluate, "data_of", lambda recipe, meta, words: None)
     monkeypatch.setattr(evaluate, "score", lambda model, data, args: REPORT)
     assert evaluate.main(["x", "--json"]) == 0

@@ -25,7 +25,6 @@ ARGS = dict(
 KINDS = {
     "one time for all": {"model_args": {"n_t_per_minibatch": 2}},
     "a time an image": {"t_per_image": True, "dropout_rate": 0.3},
-    "every time": {"model_args": {"sum_over_t": "exact", "variant": "paper"}},
 }
 
 
@@ -47,7 +46,7 @@ def test_parts_add_up_to_the_whole(kind, monkeypatch, compiled):
     for variable in model.parameters.values():  # readouts start at zero
         shape = variable.get_value().shape
         variable.set_value(np.random.default_rng(1).normal(0, 0.3, shape))
-    two_images = 2 * 8 * 3 * 16 * (4 if kind == "every time" else 1)
+    two_images = 2 * 8 * 3 * 16
     found = []
     for room, mode in ((1 << 20, INTERPRETED), (two_images, "JAX")):
         monkeypatch.setattr(parts, "PART_BYTES", room)
@@ -57,6 +56,22 @@ def test_parts_add_up_to_the_whole(kind, monkeypatch, compiled):
         assert len(scans) == (room == two_images)
     for whole, in_parts in zip(*found, strict=True):
         np.testing.assert_allclose(in_parts, whole, rtol=1e-10, atol=1e-13)
+
+
+def test_parts_are_cut_along_the_axis_that_differs(compiled):
+    """As noise of every time is: (times, images, ...)."""
+    x, X = (pt.tensor(shape=(4, n, 3), dtype="float64") for n in (2, 6))
+    w = pytensor.shared(np.arange(1.0, 4.0))
+    scale, order = pt.dscalar(), np.arange(1.0, 5.0)[:, None, None]
+    cost = (scale * order * pt.sin(x * w)).mean()
+    whole = parts.cost_and_gradients(cost, [x, scale], [w], [X, scale])
+    value = np.random.default_rng(0).standard_normal((4, 6, 3))
+    found = pytensor.function([X, scale], [whole[0], *whole[1]])(value, 2.0)
+    w = w.get_value()
+    expected = (2 * order * np.sin(value * w)).mean()
+    np.testing.assert_allclose(found[0], expected, rtol=1e-12)
+    slope = (2 * order * np.cos(value * w) * value).sum(axis=(0, 1)) / value.size
+    np.testing.assert_allclose(found[1], slope, rtol=1e-12)
 
 
 def test_dense_layers_take_the_minibatch_whole():
