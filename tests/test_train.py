@@ -152,7 +152,7 @@ def test_resuming_takes_more_steps_in_the_same_folder(finished, compiled):
 
 def test_killed_again_and_again_ends_the_same(tmp_path):
     """SIGKILL at random moments, and the end is that of a quiet run, bit for bit."""
-    steps, rng = 600, np.random.default_rng(int(time.time()))
+    steps, rng = 300, np.random.default_rng(int(time.time()))
     flags = "mode=FAST_COMPILE"  # that processes start quickly
     env = {**os.environ, "TQDM_DISABLE": "1", "PYTENSOR_FLAGS": flags}
     first = command(
@@ -166,7 +166,7 @@ def test_killed_again_and_again_ends_the_same(tmp_path):
             again if attempt else first, env=env, stdout=-3, stderr=-3
         )
         seen = 0
-        wanted = rng.integers(1, 15)  # saves to wait for before the kill
+        wanted = rng.integers(1, 8)  # saves to wait for before the kill
         last = saved_at(tmp_path)
         while process.poll() is None and seen < wanted:
             time.sleep(0.002)
