@@ -21,6 +21,33 @@ def identity(x):
     return x
 
 
+def repeated(imgs):
+    """Make of each pixel of (batch, h, w, c) a square of 2 by 2."""
+    n, h, w, c = imgs.type.shape
+    imgs = pt.broadcast_to(imgs[:, :, None, :, None], (n, h, 2, w, 2, c))
+    return imgs.reshape((n, 2 * h, 2 * w, c))
+
+
+def interpolated(imgs):
+    """`repeated`, but linear between the centres of the squares.
+
+    Each half of a square is three quarters of that and a quarter of the neighbour on
+    its side: no border is a jump, which pictures would show as blocks. Beyond the
+    outermost centres it is constant.
+    """
+    imgs = _interpolated_rows(imgs).transpose(0, 2, 1, 3)
+    return _interpolated_rows(imgs).transpose(0, 2, 1, 3)
+
+
+def _interpolated_rows(imgs):
+    """Twice as many rows, (n, h, w, c) to (n, 2h, w, c)."""
+    n, h, w, c = imgs.type.shape
+    above = pt.concatenate([imgs[:, :1], imgs[:, :-1]], axis=1)
+    below = pt.concatenate([imgs[:, 1:], imgs[:, -1:]], axis=1)
+    halves = [0.75 * imgs + 0.25 * neighbour for neighbour in (above, below)]
+    return pt.stack(halves, axis=2).reshape((n, 2 * h, w, c))
+
+
 class MultiScaleConvolution(Brick):
     """One layer of a multi-scale convolutional network (Section D.2.1, Figure D.1).
 
@@ -42,6 +69,9 @@ class MultiScaleConvolution(Brick):
     tied_biases : bool
     start : callable
         Gives the initialiser of the finest scale's filters, for a standard deviation.
+    upsample : callable
+        Blows images (batch, h, w, c) up to twice their size: `repeated`, as in the
+        reference, or `interpolated`.
     name : str
         Beginning of the names of the scales.
 
@@ -61,11 +91,13 @@ class MultiScaleConvolution(Brick):
         nonlinearity_after_sum: bool = False,
         tied_biases: bool = False,
         start=IsotropicGaussian,
+        upsample=repeated,
         name: str = "",
     ):
         super().__init__("multiscaleconvolution")
         check_scales(spatial_width, num_scales)
         self.num_scales = num_scales
+        self.upsample = upsample
         self.nonlinearity = nonlinearity
         self.nonlinearity_after_sum = nonlinearity_after_sum
         # On smooth images the pixels under a filter add up coherently: the output grows
@@ -93,12 +125,6 @@ class MultiScaleConvolution(Brick):
         size = 2**scale
         squares = imgs.reshape((n, h // size, size, w // size, size, c))
         return squares.mean(axis=(2, 4))
-
-    def upsample(self, imgs):
-        """Repeat each pixel of (batch, h, w, c) to a square of 2 by 2."""
-        n, h, w, c = imgs.type.shape
-        imgs = pt.broadcast_to(imgs[:, :, None, :, None], (n, h, 2, w, 2, c))
-        return imgs.reshape((n, 2 * h, 2 * w, c))
 
     def apply(self, X, drop=no_dropout):
         """Map X (batch, width, width, num_channels) to (..., num_filters)."""

@@ -40,6 +40,7 @@ examples:
   python -m dpm.train --dataset CIFAR10 --model-args "n_scales=3"
   python -m dpm.train --dataset MNIST --recipe paper    as the paper prints it
   python -m dpm.train --dataset MNIST --recipe ours     what we have made of it
+  python -m dpm.train --dataset MNIST --recipe pictures for hours, and for the looks
   python -m dpm.train --dataset DEAD_LEAVES --quick     ours, at most ten minutes
   python -m dpm.train --dataset SWISS_ROLL              under a minute
   python -m dpm.train --dataset SWISS_ROLL --recipe wide

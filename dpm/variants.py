@@ -15,7 +15,7 @@ from dpm.blocks.bricks import IsotropicGaussian, Orthogonal
 from dpm.blocks.checks import check_choice, check_positive
 from dpm.diffusion import gaussian
 from dpm.diffusion.schedule import baseline, log_snr
-from dpm.regression import LeakyRelu
+from dpm.regression import LeakyRelu, interpolated, repeated
 
 GUESS = 3.0, -14.0, 3.0  # what scales the log variance of a guess, and its ends
 FAINT = 0.02  # share of the variance, below which weighting "picture" counts less
@@ -182,6 +182,7 @@ def start_with_pixels(network) -> None:
     last.set_value(W.reshape(product.shape[1], -1))
 
 
+UPSAMPLINGS = {"repeat": repeated, "linear": interpolated}
 CONV_STARTS = {"isotropic": isotropic, "pixels": CentredFilters}
 DENSE_STARTS = {"orthogonal": as_drawn, "pixels": start_with_pixels}
 
@@ -202,6 +203,7 @@ CHOICES = {
     "beta_start": tuple(BETA_STARTS),
     "learn_beta": (True, False),
     "tied_biases": (True, False),
+    "upsampling": tuple(UPSAMPLINGS),
     "dense_lower_depth": ("n_layers_conv", "n_layers_dense_lower"),
     "dense_start": tuple(DENSE_STARTS),
     "conv_start": tuple(CONV_STARTS),
@@ -220,6 +222,7 @@ VARIANTS = {
         "beta_start": "baseline",
         "learn_beta": False,
         "tied_biases": False,
+        "upsampling": "repeat",
         "dense_lower_depth": "n_layers_conv",
         "dense_start": "orthogonal",
         "conv_start": "isotropic",
@@ -238,6 +241,7 @@ VARIANTS = {
         "beta_start": "baseline",
         "learn_beta": True,
         "tied_biases": True,
+        "upsampling": "repeat",
         "dense_lower_depth": "n_layers_dense_lower",
         "dense_start": "orthogonal",
         "conv_start": "isotropic",
@@ -278,6 +282,10 @@ def choose(variant: str, given: dict) -> dict:
         learn_beta : bool
             Whether the rates have parameters: see
             `dpm.diffusion.schedule.PerturbedSchedule`.
+        upsampling : {"repeat", "linear"}
+            How a convolution's coarse scales are blown up. Repeated, each square has
+            one value and ends in a jump, which samples show as blocks; linear between
+            the squares' centres they have none. The parameters are the same.
         tied_biases : bool
             Whether a convolution's bias is the same for all pixels. Then, and without
             the dense pathway, the parameters fit a model of any `spatial_width`.
@@ -366,6 +374,7 @@ def network_choices(choices: dict) -> dict:
         "dense_nonlinearity": dense,
         "conv_start": functools.partial(CONV_STARTS[choices["conv_start"]], gain=gain),
         "dense_start": DENSE_STARTS[choices["dense_start"]],
+        "upsample": UPSAMPLINGS[choices["upsampling"]],
         **{name: choices[name] for name in same},
     }
 

@@ -202,3 +202,24 @@ def test_noise_is_added_and_seldom_cut():
 def test_bad_settings_are_refused(settings, match):
     with pytest.raises(ValueError, match=match):
         datasets.load("DEAD_LEAVES", **settings)
+
+
+def test_pictures_painted_for_a_batch_are_like_all_others(monkeypatch):
+    """As many as asked for, of the same kind, in blocks or not, with the same noise."""
+    kind = dict(width=12, smallest=1.5, largest=6.0)
+    some = leaves.painted(700, np.random.default_rng(0), **kind)[:, 0]
+    same = leaves.painted(700, np.random.default_rng(0), **kind)[:, 0]
+    np.testing.assert_array_equal(some, same)
+    others = leaves.dead_leaves(700, **kind, seed=1)[:, 0]
+    assert some.shape == others.shape and some.dtype == np.uint8
+    expected = leaves.same_leaf(1.0, 1.5, 6.0)
+    for pictures in (some, others):
+        found = (pictures[:, :, 1:] == pictures[:, :, :-1]).mean()
+        assert found == pytest.approx(expected + (1 - expected) / 256, abs=0.01)
+        assert pictures.mean() == pytest.approx(127.5, abs=4)
+    monkeypatch.setattr(leaves, "BLOCK", 1)  # of 7 pictures of this width
+    few = leaves.painted(20, np.random.default_rng(0), **kind, noise=4.0)
+    assert few.shape == (20, 1, 12, 12) and len(np.unique(few, axis=0)) == 20
+    assert (few[:, :, :, 1:] == few[:, :, :, :-1]).mean() < 0.2  # noise on each pixel
+    with pytest.raises(ValueError, match="smallest = 8.0 and largest = 6.0"):
+        leaves.painted(2, np.random.default_rng(0), smallest=8.0, largest=6.0)

@@ -45,16 +45,17 @@ def test_recipes_for_pictures_can_be_built_and_nothing_else_has_changed(dataset)
     shape["n_colors"] = 3 if dataset == "CIFAR10" else 1
     args = {**recipe.model_args, **shape}
     model = dataclasses.replace(recipe, model_args=args).build_model()
-    assert (model.weighting, model.mean, model.trajectory_length) == (
-        "apart",
-        "guess",
-        1000,
-    )
+    assert model.trajectory_length == 1000 and model.mlp.dtype == "float32"
+    convolutions = model.mlp.mlp_conv is not None
+    assert convolutions == (dataset != "MNIST")
+    assert (model.weighting == "apart") != convolutions
+    assert recipe.fresh == (dataset == "DEAD_LEAVES")
     for name in ("reference", "paper", "ours", "quick"):  # all off, as they were
         older = named(name, dataset)
         assert (older.ema, older.stratified_t, older.fresh) == (0, False, False)
         assert older.symmetries == "none"
         assert older.model_args.get("weighting") != "apart"
+        assert older.model_args.get("upsampling", "repeat") == "repeat"
 
 
 def test_no_other_set_of_images_has_them():
