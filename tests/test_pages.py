@@ -59,6 +59,7 @@ def browser():
 def page(browser, html, request):
     """A page, opened once and its maths set, with what went wrong."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)  # ms; machines are busy at times
     page = context.new_page()
     page.trouble = []
     page.on("console", lambda m: m.type == "error" and page.trouble.append(m.text))
