@@ -36,6 +36,7 @@ FLOORS = (  # from the ground up; a room may import those below, and its own fol
     "trained",
     ("train", "evaluate", "fit_mcgsm"),
     "ledger",
+    "exercises",
 )
 FLOOR = {
     name: number
@@ -105,6 +106,11 @@ TESTED_ELSEWHERE = {  # by the tests of ledger/entries, which run every check
     for name in "appendix_b architecture chains entropy perturbed posteriors "
     "probability training trajectories worlds".split()
 } | {"dpm.version"}
+TESTED_ELSEWHERE |= {  # chapters, by the tests of the catalogue and by their pages
+    name
+    for name in ROOMS
+    if folder(name) == "exercises" and not name.endswith(("judge", "catalogue"))
+}
 
 
 @pytest.mark.parametrize("name", [n for n in ROOMS if not n.endswith("__init__")])
