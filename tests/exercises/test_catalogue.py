@@ -1,4 +1,4 @@
-"""Every exercise by its name; the mistakes that it knows are wrong and get their hint."""
+"""Every exercise by its name, its mistakes and their hints, its cell and solution."""
 
 import json
 import re
