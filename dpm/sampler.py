@@ -9,9 +9,11 @@ import pytensor.tensor as pt
 from tqdm import tqdm
 
 from dpm import viz
-from dpm.blocks.checks import as_rng, check_count, check_rate
+from dpm.blocks.backend import numbers, precision
+from dpm.blocks.checks import as_rng, check_count, check_positive, check_rate
 from dpm.diffusion import binomial, gaussian
 from dpm.diffusion.factors import Denoising, Known, as_tuple, check_factor
+from dpm.diffusion.schedule import beta_cumulative
 
 
 def forward_trajectory(X, beta_arr, rng, rho=None):
@@ -231,6 +233,7 @@ def reverse_trajectory(
     *,
     get_mu_sigma=None,
     last_step: bool = True,
+    start: tuple | None = None,
 ):
     """Walk from noise to samples (Eqs. 4 and 5), multiplied by r where asked.
 
@@ -247,6 +250,9 @@ def reverse_trajectory(
         again.
     last_step : bool
         Whether to take the step from x^(1) to x^(0).
+    start : (int, array_like), optional
+        A time t and a state x^t, from which to walk in place of noise at T, such as
+        `noisy_as_state` gives.
 
     Yields
     ------
@@ -271,14 +277,62 @@ def reverse_trajectory(
             "get_mu_sigma was compiled with other smooth factors than the walk's: give "
             "the same object to compile_get_mu_sigma"
         )
-    pi = tuple(np.full(shape, part, dtype=float) for part in model.prior)
-    X = np.asarray(kernels.sample(*r.start(pi), noise)).astype(model.dtype)
+    if start is None:
+        pi = tuple(np.full(shape, part, dtype=float) for part in model.prior)
+        X = np.asarray(kernels.sample(*r.start(pi), noise)).astype(model.dtype)
+    else:
+        if r.has_own_start:
+            raise ValueError("start and a factor that has its own: leave one out")
+        T = check_count(start[0], "start[0]", 1)
+        if T > model.trajectory_length:
+            raise ValueError(f"start at t = {T}, but T = {model.trajectory_length}")
+        X = np.asarray(start[1]).reshape(shape).astype(model.dtype)
     yield T, X
     for t in range(T - 1, -1 if last_step else 0, -1):
         step = r.apply(as_tuple(get_mu_sigma(X, t)), t)
         noise = kernels.noise(rng, shape).astype(model.dtype)
         X = np.asarray(kernels.sample(*step, noise)).astype(model.dtype)
         yield t, X
+
+
+def noisy_as_state(model, X_noisy, sigma: float) -> tuple:
+    """Data under Gaussian noise, as the forward state that they are.
+
+    x^t / sqrt(1 - b_t) is the data with noise of variance b_t / (1 - b_t), b_t the
+    share of noise (Table App.1). So a walk from here draws from the posterior of the
+    clean data, with no factor r at all.
+
+    Parameters
+    ----------
+    model : GaussianDiffusion or DiffusionModel
+    X_noisy : array_like
+    sigma : float
+        Standard deviation of the noise.
+
+    Returns
+    -------
+    t, X : int, ndarray
+        The time whose noise is nearest to `sigma`, and sqrt(1 - b_t) X_noisy; for
+        ``start=`` of `reverse_trajectory`.
+
+    Raises
+    ------
+    ValueError
+        If the noise is finer than that of x^1, or coarser than that of x^T.
+    """
+    if len(model.prior) != 2:
+        raise ValueError("noisy_as_state is for Gaussian models")
+    check_positive(sigma, "sigma")
+    with precision("float64"):
+        b = numbers(beta_cumulative(numbers(model.beta_arr).astype(float)))
+    found = np.sqrt(b / (1.0 - b))
+    if not 0.999 * found[0] <= sigma <= 1.001 * found[-1]:
+        raise ValueError(
+            f"sigma = {sigma:g}: the states of this model have {found[0]:.3g} to "
+            f"{found[-1]:.3g}"
+        )
+    t = int(np.abs(np.log(found / sigma)).argmin())
+    return t + 1, np.sqrt(1.0 - b[t]) * np.asarray(X_noisy)
 
 
 def sample(

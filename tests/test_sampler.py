@@ -6,8 +6,10 @@ import pytest
 from dpm import sampler
 from dpm.blocks.backend import numbers
 from dpm.diffusion import schedule
+from dpm.diffusion.factors import Denoising
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.vectors import GaussianDiffusion
+from dpm.exact import known
 
 
 def untrained(T=15, step1_beta=0.3):
@@ -81,3 +83,48 @@ def test_forward_rates_outside_are_refused(bad):
     walk = sampler.forward_trajectory(np.zeros((2, 1)), [0.1, bad], None)
     with pytest.raises(ValueError, match="outside"):
         next(walk)
+
+
+def test_a_walk_from_noisy_data_draws_from_their_posterior():
+    """Noisy data are a forward state: the mean and variance that Bayes' rule gives."""
+    model = known.KnownMixture(schedule.log_snr(200), [[-0.8], [0.8]], 0.6)
+    n, sigma, y = 20_000, 0.7, 0.4
+    mean, covariance = model.posterior_moments([y], [sigma])
+    start = sampler.noisy_as_state(model, np.full((n, 1), y), sigma)
+    X = sampler.sample(model, n, 0, start=start)
+    assert abs(X.mean() - mean[0]) < 4 * np.sqrt(covariance[0, 0] / n)
+    assert abs(X.var() / covariance[0, 0] - 1) < 0.04
+
+
+def test_noisy_data_have_the_noise_of_their_state():
+    model = known.KnownMixture(schedule.log_snr(100), [[0.0]], 1.0)
+    b = 1 - np.cumprod(1 - numbers(model.beta_arr))
+    for t in (1, 30, 100):
+        sigma = np.sqrt(b[t - 1] / (1 - b[t - 1]))
+        found, X = sampler.noisy_as_state(model, [[2.0]], sigma)
+        assert found == t and np.allclose(X, 2 * np.sqrt(1 - b[t - 1]))
+
+
+def test_a_walk_may_begin_at_any_state():
+    model = known.KnownMixture(schedule.log_snr(10), [[0.0]], 1.0)
+    states = list(sampler.reverse_trajectory(model, 3, 0, start=(4, np.ones((3, 1)))))
+    assert [t for t, _ in states] == [4, 3, 2, 1, 0]
+    assert (states[0][1] == 1).all()
+
+
+@pytest.mark.parametrize("t", [0, 11, 2.5])
+def test_a_start_outside_the_trajectory_is_refused(t):
+    model = known.KnownMixture(schedule.log_snr(10), [[0.0]], 1.0)
+    with pytest.raises(ValueError, match="start"):
+        next(sampler.reverse_trajectory(model, 3, 0, start=(t, np.ones((3, 1)))))
+
+
+def test_two_starts_and_noise_out_of_reach_are_refused():
+    model = known.KnownMixture(schedule.log_snr(10), [[0.0]], 1.0)
+    X = np.ones((3, 1))
+    with pytest.raises(ValueError, match="has its own"):
+        walk = sampler.reverse_trajectory(model, 3, 0, Denoising(X, 1.0), start=(4, X))
+        next(walk)
+    for sigma in (1e-4, 1e4):
+        with pytest.raises(ValueError, match="the states of this model have"):
+            sampler.noisy_as_state(model, X, sigma)
