@@ -116,7 +116,8 @@ def waterfall(ax, rows: dict, title="", height: float = 0.7):
         ax.text(right, place, f"{right:.2f} ", ha="right", va="center", fontsize=8)
     ax.set(title=title, yticks=range(len(rows)), yticklabels=list(rows))
     ax.invert_yaxis()
-    ax.margins(x=0.15)
+    ax.use_sticky_edges = False  # a part of no width would hold the edge at K
+    ax.margins(x=0.12)
     ax.grid(axis="y", visible=False)
 
 

@@ -136,3 +136,5 @@ def test_a_waterfall_leads_from_the_data_to_the_bound():
     assert ends[7] == pytest.approx(-3 / np.log(2))
     assert [t.get_text().strip() for t in ax.texts] == ["-2.96", "-4.33"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["one", "two"]
+    viz.waterfall(ax, {"no mismatch": Losses(-1.0, 3.0, np.zeros(2), 1.0, 0.0)})
+    assert ax.get_xlim()[0] < -5 / np.log(2) - 0.1  # room for the number beside K
