@@ -93,6 +93,34 @@ def figure_1(forward: dict, reverse: dict, drift: dict, grid):
     return fig
 
 
+LOSSES = {  # of `dpm.exact.losses.Losses`, in the order of the bars
+    "edge": (NOISE, None),
+    "form": (DATA, "///"),
+    "training": (MODEL, None),
+    "mismatch": ("k", None),
+}
+
+
+def waterfall(ax, rows: dict, title="", height: float = 0.7):
+    """Draw how `dpm.exact.losses.Losses` lead from the data down to K, in bits.
+
+    One bar a row, from -H_q(X^0) at the right to K at the left; the first row on top.
+    """
+    for place, losses in enumerate(rows.values()):
+        right = losses.data / np.log(2)
+        for name, (color, hatch) in LOSSES.items():
+            width = np.sum(getattr(losses, name)) / np.log(2)
+            look = {"color": color, "hatch": hatch, "edgecolor": "w", "lw": 0}
+            ax.barh(place, -width, height, left=right, label=name, **look)
+            right -= width
+        ax.text(right, place, f"{right:.2f} ", ha="right", va="center", fontsize=8)
+    ax.set(title=title, yticks=range(len(rows)), yticklabels=list(rows))
+    ax.invert_yaxis()
+    ax.use_sticky_edges = False  # a part of no width would hold the edge at K
+    ax.margins(x=0.12)
+    ax.grid(axis="y", visible=False)
+
+
 def slider(states: dict, label: str, color=DATA) -> str:
     """Points that change with t, as HTML with a slider that needs no network.
 

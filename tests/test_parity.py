@@ -76,15 +76,16 @@ def schedule_values(values, model):
     }
 
 
-def cost_values(values, model):
-    """Everything on the way from data to the gradient of the cost."""
+def cost_values(values, model, gradients=True):
+    """Everything on the way from data to the cost, and to its gradients."""
     X, noise, t = symbolic(model, len(values["X"]))
     X_noisy, *posterior = model.generate_forward_diffusion_sample(X, noise, t)
     Z = model.mlp.apply(X_noisy)
     mu_coeff, beta_coeff = model.temporal_readout(Z, t)
     mu, sigma = model.get_mu_sigma(X_noisy, t)
     cost = model.get_negL_bound(mu, sigma, *posterior)
-    parameters = model.parameters
+    parameters = model.parameters if gradients else {}
+    slopes = pt.grad(cost, list(parameters.values())) if gradients else []
     outputs = {
         "X_noisy": X_noisy,
         "mu_posterior": posterior[0],
@@ -95,7 +96,7 @@ def cost_values(values, model):
         "mu": mu,
         "sigma": sigma,
         "negL_bound": cost,
-        **dict(zip(parameters, pt.grad(cost, list(parameters.values())), strict=True)),
+        **dict(zip(parameters, slopes, strict=True)),
     }
     f = pytensor.function([X, noise, t], list(outputs.values()))
     found = {}
@@ -170,33 +171,42 @@ def training_values(values, model):
 
 
 PARTS = (schedule_values, cost_values, sampler_values, training_values)
-COMPILED = {
-    # Numba takes minutes for these graphs. So one model's cost and all its gradients
-    # are compiled by it; elsewhere the graphs that it would get are interpreted, and
-    # that it computes our own Ops as the interpreter does is for blocks/test_conv.py.
-    "JAX": lambda name, part: True,
-    "NUMBA": lambda name, part: name == "reference_gray" and part is cost_values,
-}
 
 
-@pytest.mark.parametrize("mode", COMPILED)
-@pytest.mark.parametrize("path", FILES, ids=FILES.get)
-def test_every_recorded_value(path, mode, monkeypatch):
-    values, model = load(path)
-    found = {}
-    for part in PARTS:
-        with pytensor.config.change_flags(mode=mode), monkeypatch.context() as patch:
-            if not COMPILED[mode](path.stem, part):
-                patch.setitem(predefined_modes, mode, REWRITTEN_FOR_NUMBA)
-            found |= part(values, model)
-    expected = {key for key in values if not GIVEN.fullmatch(key)}
-    assert expected == found.keys()
-    for key in sorted(expected):
+def compare(found, values):
+    for key in sorted(found):
         recorded, ours = values[key], np.asarray(found[key])
         assert ours.size == recorded.size, key
         scale = np.abs(recorded).max()
         error = np.abs(ours.reshape(recorded.shape) * 1.0 - recorded).max()
         assert error <= TOLERANCE * scale, f"{key}: off by {error / scale:.1e}"
+
+
+@pytest.mark.parametrize("mode", ["JAX", "NUMBA"])
+@pytest.mark.parametrize("path", FILES, ids=FILES.get)
+def test_every_recorded_value(path, mode, monkeypatch):
+    """Compiled by JAX; for Numba, which takes minutes, what it would get, interpreted.
+
+    That Numba computes our own Ops as the interpreter does is for
+    blocks/test_conv_numba.py.
+    """
+    monkeypatch.setitem(predefined_modes, "NUMBA", REWRITTEN_FOR_NUMBA)
+    values, model = load(path)
+    found = {}
+    with pytensor.config.change_flags(mode=mode):
+        for part in PARTS:
+            found |= part(values, model)
+    assert found.keys() == {key for key in values if not GIVEN.fullmatch(key)}
+    compare(found, values)
+
+
+def test_numba_compiles_the_cost():
+    """And here Numba's compiler does it, for one model, from the data to the cost."""
+    values, model = load(FOLDERS[0] / "reference_gray.npz")
+    with pytensor.config.change_flags(mode="NUMBA"):
+        found = cost_values(values, model, gradients=False)
+    assert len(found) == 9 * len(values["t_list"])
+    compare(found, values)
 
 
 def test_there_is_something_to_compare():

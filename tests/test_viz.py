@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dpm import viz
+from dpm.exact.losses import Losses
 from dpm.model import DiffusionModel
 
 
@@ -118,3 +119,22 @@ def test_figure_d1_counts_the_parameters_of_the_parts_there_are():
     count = sum(v.get_value().size for v in model.mlp.mlp_conv.parameters.values())
     assert f"{count:,} parameters" in texts and "1 x 4 x 4" in texts
     assert "dense layers" not in texts
+
+
+def test_a_waterfall_leads_from_the_data_to_the_bound():
+    losses = Losses(-1.0, 0.3, np.array([0.1, 0.2]), 0.4, 0.05)
+    _, ax = plt.subplots()
+    viz.waterfall(ax, {"one": losses, "two": losses.trained(-3.0)})
+    widths = np.array([bar.get_width() for bar in ax.patches]).reshape(2, 4)
+    np.testing.assert_allclose(
+        widths * np.log(2), [[-0.3, -0.3, -0.4, -0.05], [-0.3, -0.3, -1.35, -0.05]]
+    )
+    ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
+    starts = [bar.get_x() for bar in ax.patches]
+    assert starts[0] == pytest.approx(-1 / np.log(2))
+    np.testing.assert_allclose(starts[1:4] + starts[5:], ends[:3] + ends[4:7])
+    assert ends[7] == pytest.approx(-3 / np.log(2))
+    assert [t.get_text().strip() for t in ax.texts] == ["-2.96", "-4.33"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["one", "two"]
+    viz.waterfall(ax, {"no mismatch": Losses(-1.0, 3.0, np.zeros(2), 1.0, 0.0)})
+    assert ax.get_xlim()[0] < -5 / np.log(2) - 0.1  # room for the number beside K

@@ -19,7 +19,7 @@ from dpm.blocks.checks import (
     check_positive,
     check_rate,
 )
-from dpm.diffusion import binomial, gaussian
+from dpm.diffusion import binomial, bound, gaussian
 from dpm.diffusion.schedule import FixedSchedule, beta_cumulative
 from dpm.diffusion.vectors import BinomialDiffusion
 from dpm.exact.states import bit_strings
@@ -67,8 +67,7 @@ class KnownMixture:
         )
         self.set_rates(beta)
         self.means = np.atleast_2d(np.asarray(means, dtype=float))
-        n = len(self.means)
-        self.weights = _shares(weights, n)
+        self.weights = _shares(weights, len(self.means))
         self.sigma = float(sigma)
         self.sample_shape = self.means.shape[1:]
 
@@ -96,12 +95,16 @@ class KnownMixture:
         mu, _ = gaussian.forward_kernel(self.means, total)
         return mu, self.sigma**2 * (1.0 - total) + total
 
+    def _log_joint(self, X, t):
+        """log q(component, x^t), (n_samples, n_components)."""
+        mu, variance = self._components(t)
+        square = (X**2).sum(axis=1, keepdims=True) - 2 * X @ mu.T + (mu**2).sum(axis=1)
+        scale = self.sample_shape[0] * pt.log(2 * np.pi * variance)
+        return np.log(self.weights) - (square / variance + scale) / 2
+
     def _responsibilities(self, X, t):
         """Probability of each component given x^t, (n_samples, n_components)."""
-        mu, variance = self._components(t)
-        # log N(X; mu, variance) without the terms that all components share
-        log_p = (X @ mu.T - 0.5 * (mu**2).sum(axis=1)) / variance
-        return pt.special.softmax(log_p + np.log(self.weights), axis=1)
+        return pt.special.softmax(self._log_joint(X, t), axis=1)
 
     def reverse_step(self, X, t):
         """Mean and deviation of q(x^(t) | x^(t+1)) at X, for the time index t >= 1.
@@ -122,6 +125,32 @@ class KnownMixture:
     def first_step(self, X):
         """p(x^0 | x^1), the forward kernel of rate beta_1 (Appendix B.2)."""
         return gaussian.forward_kernel(X, self._beta[0])
+
+    def jump(self, X, t):
+        """Mean and deviation of q(x^t | x^0), t = 0..T."""
+        return gaussian.marginal(X, self._total[t])
+
+    def log_density(self, X, t):
+        """log q(x^t) of each sample, t = 0..T, in nats."""
+        return pt.logsumexp(self._log_joint(X, t), axis=1)
+
+    def log_given_data(self, X_noiseless, X, t):
+        """log q(x^t | x^0), averaged over x^t, in nats."""
+        return -gaussian.entropy(pt.sqrt(self._total[t])) * self.sample_shape[0]
+
+    def expected_divergence(self, X, t):
+        """A divergence of Eq. 14, averaged over x^0 given x^(t+1): nats per sample.
+
+        That is the logarithm of how much wider the best step is than the posterior: its
+        variance is the posterior's and that of the posterior's mean, added up.
+        """
+        _, narrow = gaussian.posterior(0.0, X, self._beta[t], self._total[t])
+        return pt.log(self.reverse_step(X, t)[1] / narrow).sum(axis=-1)
+
+    def entropies(self, X_noiseless=None):
+        """The entropies in Eq. 14; those of Gaussian steps do not depend on data."""
+        total = beta_cumulative(self.beta_arr)
+        return bound.gaussian_entropies(self.beta_arr, total, self.sample_shape[0])
 
     def sample(self, n: int, rng) -> np.ndarray:
         """Data, shape (n, n_dim)."""
@@ -154,9 +183,7 @@ class KnownMixture:
             total = self._total[t]
             mu, variance = self._components(t)
             gain = self.sigma**2 * pt.sqrt(1.0 - total) / variance
-            mean = self.means + gain * (
-                X[:, None, :] - mu
-            )  # of x^0 given x^t, component
+            mean = self.means + gain * (X[:, None] - mu)  # x^0 given x^t, component
             left = self.sigma**2 * total / variance
             spread = pt.sqrt(left + sigma_r[told] ** 2)
             log_p = gaussian.log_prob(y[told], mean[:, :, told], spread).sum(axis=-1)
@@ -258,17 +285,35 @@ class KnownStrings(BinomialDiffusion):
         total = numbers(beta_cumulative(np.asarray(beta, dtype=float)))
         self._total = pt.as_tensor(np.concatenate([[0.0], total]))  # (T+1,), by time
 
-    def _log_share(self, X, t):
-        """Log of q(string | x^t) for X (n_t, batch, n_dim) at times t (n_t,).
+    def _log_joint(self, X, t):
+        """log q(string, x^t) for X (n_t, batch, n_dim) at times t (n_t,).
 
-        Shape (n_t, batch, n_strings). Linear in X before it is normalised.
+        Shape (n_t, batch, n_strings). Linear in X.
         """
-        drawn_anew = pt.maximum(self._total[t], 1e-9)[:, None, None]  # also at t = 0
-        rate = binomial.marginal(self.strings, drawn_anew, self.rho)
+        rate = binomial.marginal(self.strings, self._drawn_anew(t), self.rho)
         log_one, log_zero = pt.log(rate), pt.log1p(-rate)  # (n_t, n_strings, n_dim)
         log_p = X @ (log_one - log_zero).transpose(0, 2, 1)
-        log_p = log_p + log_zero.sum(axis=-1)[:, None, :] + np.log(self.weights)
-        return pt.special.log_softmax(log_p, axis=-1)
+        return log_p + log_zero.sum(axis=-1)[:, None, :] + np.log(self.weights)
+
+    def _drawn_anew(self, t):
+        """Share of the bits that are, a hair above 0 also at t = 0; (n_t, 1, 1)."""
+        return pt.maximum(self._total[t], 1e-9)[:, None, None]
+
+    def _log_share(self, X, t):
+        """log q(string | x^t), of the shape of `_log_joint`."""
+        return pt.special.log_softmax(self._log_joint(X, t), axis=-1)
+
+    def _posteriors(self, X_noisy, t):
+        """Probability of each string, and a bit's posterior rate where it has 0, 1."""
+        share = pt.exp(self._log_share(X_noisy, t + 1))
+        beta, before = (
+            array[:, None, None] for array in (self.beta_arr[t], self._total[t])
+        )
+        # given a string, the posterior of a bit depends on the string's own bit alone
+        return share, *(
+            pt.sigmoid(binomial.posterior_log_odds(x0, X_noisy, beta, before, self.rho))
+            for x0 in (0.0, 1.0)
+        )
 
     def get_log_odds(self, X_noisy, t=None):
         """Log odds of the true rates q(x^(t-1) | x^t), for time indices t.
@@ -276,16 +321,29 @@ class KnownStrings(BinomialDiffusion):
         Index t is the paper's step t+1; left out, all of them, 1..T-1.
         """
         t = pt.arange(1, self.trajectory_length) if t is None else t
-        share = pt.exp(self._log_share(X_noisy, t + 1))
-        beta, before = (
-            array[:, None, None] for array in (self.beta_arr[t], self._total[t])
-        )
-        # given a string, the posterior of a bit depends on the string's own bit alone
-        off, on = (
-            pt.sigmoid(binomial.posterior_log_odds(x0, X_noisy, beta, before, self.rho))
-            for x0 in (0.0, 1.0)
-        )
+        share, off, on = self._posteriors(X_noisy, t)
         return binomial.log_odds(off + (share @ self.strings) * (on - off))
+
+    def jump(self, X, t):
+        """Rates of q(x^t | x^0), t = 0..T, in a tuple of one."""
+        return (binomial.marginal(X, self._drawn_anew(t[None])[0], self.rho),)
+
+    def log_density(self, X, t):
+        """log q(x^t) of each sample, t = 0..T, in nats."""
+        return pt.logsumexp(self._log_joint(X[None], t[None])[0], axis=-1)
+
+    def log_given_data(self, X_noiseless, X, t):
+        """log q(x^t | x^0) of each sample, in nats."""
+        return binomial.log_prob(X, *self.jump(X_noiseless, t)).sum(axis=-1)
+
+    def expected_divergence(self, X, t):
+        """As `KnownMixture.expected_divergence`: here a difference of entropies."""
+        share, off, on = (part[0] for part in self._posteriors(X[None], t[None]))
+        is_one = share @ self.strings
+        H_off, H_on, H_best = map(
+            binomial.entropy, (off, on, off + is_one * (on - off))
+        )
+        return (H_best - H_off - is_one * (H_on - H_off)).sum(axis=-1)
 
     def sample(self, n: int, rng) -> np.ndarray:
         """Data, shape (n, n_dim)."""

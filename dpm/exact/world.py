@@ -4,12 +4,14 @@ import numpy as np
 
 from dpm.blocks.checks import as_rng, check_choice, check_count, check_trajectory_length
 from dpm.diffusion import bound
+from dpm.exact.losses import Losses
 from dpm.exact.states import (
     binomial_kernel,
     bit_strings,
     entropy,
     gaussian_kernel,
     independent_bits,
+    kl,
     moment_matched_gaussian,
     normalize,
     reverse_kernel,
@@ -143,6 +145,15 @@ class World:
         """K as Eq. 12 defines it, in nats, without any of the later rewritings."""
         K = self.q(self.T) @ np.log(self.pi / self.cell)
         return float(K + sum(self.mean(t, self.log_ratio(t)) for t in self.times))
+
+    def losses(self) -> Losses:
+        """What lies between -H_q(X^0) and `lower_bound`, step by step, in nats."""
+        steps = []
+        for t, kernel in zip(self.times, self.forward, strict=True):
+            true = reverse_kernel(kernel, self.q(t - 1))
+            steps.append(float(kl(true, self.reverse[t - 1]) @ self.q(t)))
+        mismatch = float(kl(self.q(self.T), self.pi))
+        return Losses(-self.H(0), steps[0], np.array(steps[1:]), 0.0, mismatch)
 
     @property
     def times(self) -> range:

@@ -9,14 +9,12 @@ from dpm.blocks.backend import INTERPRETED
 from dpm.blocks.conv import (
     BORDER_MODES,
     LAYOUTS,
-    Correlate,
-    CorrelateWeights,
     conv2d,
 )
 
 pytestmark = pytest.mark.usefixtures("compiled")
 
-MODES = {"JAX": "JAX", "PYTHON": INTERPRETED}  # NUMBA's kernels have tests of their own
+MODES = {"JAX": "JAX", "PYTHON": INTERPRETED}  # NUMBA: test_conv_numba.py
 
 
 def naive(X, W, border_mode, filter_flip):
@@ -110,53 +108,6 @@ def test_single_precision_and_uneven_batches(mode):
         view = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
         expected = np.einsum("ncyxij,ocij->noyx", view, W[:, :, ::-1, ::-1])
         np.testing.assert_allclose(np.asarray(got)[some], expected, atol=2e-4)
-
-
-@pytest.fixture(scope="module")
-def numba_kernels():
-    """Both Ops as NUMBA compiles them: once for each frame, for images of any size."""
-    compiled = {}
-
-    def kernels(pad, dtype):
-        if (pad, dtype) not in compiled:
-            X, K, G = (pt.tensor(dtype=dtype, shape=(None,) * 4) for _ in "XKG")
-            outputs = [Correlate(pad)(X, K), CorrelateWeights(pad)(X, G)]
-            compiled[pad, dtype] = pytensor.function([X, K, G], outputs, mode="NUMBA")
-        return compiled[pad, dtype]
-
-    return kernels
-
-
-@pytest.mark.parametrize(
-    "pad, dtype",
-    [((0, 0), "float64"), ((2, 0), "float64"), ((1, 1), "float32")],
-    ids=str,
-)
-def test_numba_finds_what_the_interpreter_finds(numba_kernels, pad, dtype):
-    """Frames of every border mode, kernels of several sizes, images of any size."""
-    rng = np.random.default_rng(3)
-    tolerance = {"float64": 1e-12, "float32": 2e-4}[dtype]
-    for images in ((3, 6, 7, 2), (1, 4, 5, 3), (2, 6, 3, 3), (131, 14, 14, 40)):
-        for kernel in ((1, 1), (3, 3), (5, 1)):
-            h, w = (n + 2 * p - k + 1 for n, p, k in zip(
-                images[1:3], pad, kernel, strict=True))  # fmt: skip
-            if min(h, w) < 1:
-                continue
-            arrays = [
-                rng.normal(size=shape).astype(dtype)
-                for shape in (images, (*kernel, images[3], 4), (images[0], h, w, 4))
-            ]
-            found = numba_kernels(pad, dtype)(*arrays)
-            x, k, g = variables(*arrays, dtype=dtype)
-            interpreted = pytensor.function(
-                [x, k, g],
-                [Correlate(pad)(x, k), CorrelateWeights(pad)(x, g)],
-                mode=INTERPRETED,
-            )
-            for ours, expected in zip(found, interpreted(*arrays), strict=True):
-                assert ours.dtype == dtype and ours.shape == expected.shape
-                scale = max(1.0, np.abs(expected).max())
-                np.testing.assert_allclose(ours, expected, atol=tolerance * scale)
 
 
 @pytest.mark.parametrize(
