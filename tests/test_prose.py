@@ -19,7 +19,6 @@ SOURCES = {  # what no cell prints, by chapter: where it is from
     "entropy": {"2.35": "Table 1 of the paper"},
     "mnist": {"0.02": "a setting of the recipe", "8.1": "a setting of the recipe"},
     "porting": {"0.308": "a setting of the 2015 code"},
-    "results": {"2.7": "Table 2 of the paper"},
 }
 NOT_PROSE = [
     r"```.*?```",
