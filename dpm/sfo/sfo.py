@@ -63,10 +63,10 @@ class SFO:
 
     Each step measures that active subfunction whose last measurement is farthest
     away in the metric of the Hessian; refits its quadratic by BFGS from its own
-    history; and goes to the minimum of the sum. It departs from the paper in what bounds
-    a step: a radius that doubles while the models predict well and falls when they do
-    not. By default the curvature in unknown directions is that of the latest difference,
-    not the smallest one seen, which overshot on the tests of this package.
+    history; and goes to the minimum of the sum. It departs from the paper in what
+    bounds a step: a radius that doubles while the models predict well and falls when
+    they do not. By default the curvature in unknown directions is that of the latest
+    difference, not the smallest one seen, which overshot on the tests here.
     """
 
     def __init__(
