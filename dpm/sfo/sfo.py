@@ -19,7 +19,8 @@ from dpm.sfo.structure import Structure
 
 PROBE = 1e-4  # the very first step, relative to theta: it only measures curvature
 SHRINK = 0.25  # what remains of a step that was too long
-SURPRISE = 4  # times what a step promised: how much worse a subfunction may turn out
+SURPRISE = 4  # times what was promised of each: how much worse one may turn out
+KEPT, BROKEN = 0.1, 1 / 3  # misses, in parts of the promise: steps grow, steps shrink
 PATIENCE = 4  # measurements of each active subfunction until one more joins
 MOST_RETRIES = 16  # shortenings of one step; half of them towards the last good point
 
@@ -64,7 +65,7 @@ class SFO:
     away in the metric of the Hessian; refits its quadratic by BFGS from its own
     history; and goes to the minimum of the sum. It departs from the paper in what
     bounds a step: a radius that doubles while the models predict well and falls when
-    they do not. By default the curvature in unknown directions is that of the latest
+    they do not. A subfunction may rise by what the step promised of the others. By default the curvature in unknown directions is that of the latest
     difference, not the smallest one seen, which overshot on the tests of this package.
     """
 
@@ -274,7 +275,7 @@ class SFO:
         if known[i]:
             predicted = values[known.nonzero()[0] == i][0]
             top = max(predicted, self.models.value[i])
-            allowed = self._promised(i) * min(known.sum(), SURPRISE)
+            allowed = self._promised(i) * min(known.sum() - 1, SURPRISE)
         else:  # it may well differ from those that are known
             predicted = values.mean()
             fallen = self._first_value - predicted
@@ -334,9 +335,9 @@ class SFO:
         if retried or promised <= 0 or not np.isfinite(self._radius):
             return
         length = np.linalg.norm(self._proposal - self._x)
-        if error <= promised / 2:
+        if error <= KEPT * promised:
             self._radius = max(self._radius, 2 * length)
-        elif error > promised + 1e-12 * abs(value):
+        elif error > BROKEN * promised + 1e-12 * abs(value):
             # it has moved since it was measured, maybe long ago: not this step's fault
             moved = np.linalg.norm(self._proposal - self.models.x[i])
             least = max(length / 2, self._radius / 4, moved / 10)
