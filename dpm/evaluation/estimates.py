@@ -220,7 +220,12 @@ def spread_times(T: int, n_draws: int, n: int, rng) -> np.ndarray:
     return np.minimum(1 + (place * (T - 1)).astype(int), T - 1)
 
 
-def bound_all_t(model, X, seed: int = 0, progress: bool = True):
+def compile_all_t(model, n: int):
+    """The function that `bound_all_t` needs for n images."""
+    return compile_bound(model, min(ALL_T_BATCH, n), (1,))
+
+
+def bound_all_t(model, X, seed: int = 0, progress: bool = True, compute=None):
     """K of Eq. 14 for each image, the sum over t = 1..T-1 in full.
 
     Takes T-1 evaluations of the network for each image. Its only noise is that of the
@@ -231,6 +236,8 @@ def bound_all_t(model, X, seed: int = 0, progress: bool = True):
     model : DiffusionModel
     X : ndarray, shape (n, n_dim)
     seed : int
+    compute : callable, optional
+        From `compile_all_t`, so as not to compile again.
 
     Returns
     -------
@@ -241,7 +248,7 @@ def bound_all_t(model, X, seed: int = 0, progress: bool = True):
     """
     X = check_data(X, model.n_dim)
     size = min(ALL_T_BATCH, len(X))
-    compute = compile_bound(model, size, (1,))
+    compute = compute or compile_all_t(model, len(X))
     n_terms = model.trajectory_length - 1
     K, KL = np.zeros(len(X)), np.zeros(n_terms)
     steps = range(1, n_terms + 1)

@@ -65,8 +65,8 @@ class SFO:
     away in the metric of the Hessian; refits its quadratic by BFGS from its own
     history; and goes to the minimum of the sum. It departs from the paper in what
     bounds a step: a radius that doubles while the models predict well and falls when
-    they do not. A subfunction may rise by what the step promised of the others. By default the curvature in unknown directions is that of the latest
-    difference, not the smallest one seen, which overshot on the tests of this package.
+    they do not. By default the curvature in unknown directions is that of the latest
+    difference, not the smallest one seen, which overshot on the tests here.
     """
 
     def __init__(
