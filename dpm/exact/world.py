@@ -1,5 +1,7 @@
 """Whole diffusions of a small world: every probability of Eqs. 1 to 51 is a number."""
 
+import itertools
+
 import numpy as np
 
 from dpm.blocks.checks import as_rng, check_choice, check_count, check_trajectory_length
@@ -56,7 +58,7 @@ class World:
             self._q.append(kernel @ self._q[-1])
         if reverse is None:
             steps = zip(self.forward, self._q, strict=False)
-            reverse = [reverse_kernel(kernel, q) for kernel, q in steps]
+            reverse = _stack((reverse_kernel(*step) for step in steps), self.T)
         self.reverse = np.asarray(reverse, dtype=float)
         self._p = [self.pi]
         for kernel in self._kernels(self.reverse, "reverse")[::-1]:
@@ -240,9 +242,10 @@ class World:
         r = np.broadcast_to(r, (self.T + 1, len(self.q0)))
         if not (np.isfinite(r).all() and (r >= 0).all()):
             raise ValueError("r must be finite and nowhere negative")
-        reverse = [
-            normalize(kernel * r[t][:, None]) for t, kernel in enumerate(self.reverse)
-        ]
+        steps = zip(self.reverse, r, strict=False)
+        reverse = _stack(
+            (normalize(kernel * r_t[:, None]) for kernel, r_t in steps), self.T
+        )
         start = normalize(self.pi * r[-1])
         return World(self.q0, self.forward, start, reverse, self.cell)
 
@@ -272,7 +275,7 @@ def bits_world(q0, beta, rho: float = 0.5, reverse: str = "independent") -> Worl
         from x^1 to x^0 is the forward kernel, as Appendix B.2 has it, unless perfect.
     """
     states = bit_strings(int(np.log2(len(q0))))
-    forward = [binomial_kernel(states, b, rho) for b in beta]
+    forward = _stack((binomial_kernel(states, b, rho) for b in beta), len(beta))
     pi = np.where(states == 1, rho, 1.0 - rho).prod(axis=1)
     return _world(q0, forward, pi, lambda p: independent_bits(p, states), reverse, 1.0)
 
@@ -292,7 +295,7 @@ def line_world(q0, beta, grid, reverse: str = "gaussian") -> World:
         step from x^1 to x^0 is the forward kernel, as Appendix B.2 has it, unless
         perfect.
     """
-    forward = [gaussian_kernel(grid, b) for b in beta]
+    forward = _stack((gaussian_kernel(grid, b) for b in beta), len(beta))
     pi = normalize(np.exp(-(grid**2) / 2))
     cell = float(grid[1] - grid[0])
     match = lambda p: normalize(moment_matched_gaussian(p, grid))  # noqa: E731
@@ -305,5 +308,15 @@ def _world(q0, forward, pi, match, reverse, cell):
         "perfect"
     ):
         return perfect
-    steps = [forward[0], *(match(kernel) for kernel in perfect.reverse[1:])]
+    matched = map(match, perfect.reverse[1:])
+    steps = _stack(itertools.chain(forward[:1], matched), perfect.T)
     return World(q0, forward, pi, steps, cell)
+
+
+def _stack(kernels, T: int) -> np.ndarray:
+    """Kernels as they come, in one array (T, n, n), of which they are the only copy."""
+    out = np.empty((T, 0, 0))
+    for t, kernel in enumerate(kernels):
+        out = out if t else np.empty((T, *kernel.shape))
+        out[t] = kernel
+    return out
