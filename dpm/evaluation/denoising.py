@@ -72,7 +72,7 @@ def picture_error(model, X, steps, seed: int = 0) -> np.ndarray:
     return np.array(errors)
 
 
-def wiener_error(variances, log_snr) -> np.ndarray:
+def wiener_error(variances, log_snr, squares=None) -> np.ndarray:
     """Mean squared error of the best linear guess of x^(0) from x^(t).
 
     .. math:: \\frac1n \\sum_i \\frac{v_i b}{(1 - b) v_i + b}, \\qquad
@@ -84,6 +84,9 @@ def wiener_error(variances, log_snr) -> np.ndarray:
         v_i, of the data along their principal components.
     log_snr : array_like
         Log signal-to-noise ratios.
+    squares : array_like, shape (n_dim,), optional
+        Mean squares, along the same components and about the same mean, of other data
+        that the filter is asked about. Left out, they are the variances.
 
     Returns
     -------
@@ -92,10 +95,14 @@ def wiener_error(variances, log_snr) -> np.ndarray:
     Notes
     -----
     The filter of Wiener (1949). It knows the mean and the covariance of the data, and
-    is the best of all functions if they are Gaussian.
+    is the best of all functions if they are Gaussian. On other data it leaves
+    (s_i + odds v_i^2) / (1 + odds v_i)^2 of a component of mean square s_i.
     """
     v = np.asarray(variances, dtype=float)
     if v.ndim != 1 or not (v >= 0).all():
         raise ValueError(f"variances = {variances}: a vector of numbers from 0 is due")
+    s = v if squares is None else np.asarray(squares, dtype=float)
+    if s.shape != v.shape or not (s >= 0).all():
+        raise ValueError(f"squares = {squares}: a number from 0 is due for each of {v}")
     odds = np.exp(np.asarray(log_snr, dtype=float))[..., None]  # (1 - b) / b
-    return (v / (odds * v + 1.0)).mean(axis=-1)
+    return ((s + odds * v**2) / (odds * v + 1.0) ** 2).mean(axis=-1)

@@ -47,6 +47,11 @@ def test_wiener_error_is_that_of_least_squares():
     expected = ((X_noisy @ W - X) ** 2).mean()
     found = denoising.wiener_error([4.0, 1.0, 0.09], np.log((1 - b) / b))
     assert found == pytest.approx(expected, rel=0.02)
+    other = np.sqrt([1.0, 3.0, 0.5]) * rng.standard_normal(X.shape)
+    noisy = np.sqrt(1 - b) * other + np.sqrt(b) * rng.standard_normal(X.shape)
+    squares = (other**2).mean(axis=0)
+    found = denoising.wiener_error([4.0, 1.0, 0.09], np.log((1 - b) / b), squares)
+    assert found == pytest.approx(((noisy @ W - other) ** 2).mean(), rel=0.02)
 
 
 @pytest.mark.parametrize("mean", ["guess", "forward"])
@@ -75,3 +80,5 @@ def test_bad_steps_and_variances_are_refused():
         denoising.picture_error(model, np.zeros((2, 1)), [0])
     with pytest.raises(ValueError, match="variances = "):
         denoising.wiener_error([-1.0], 0.0)
+    with pytest.raises(ValueError, match="squares = "):
+        denoising.wiener_error([1.0], 0.0, [1.0, 2.0])
