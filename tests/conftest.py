@@ -7,7 +7,8 @@ import warnings
 # One thread of linear algebra for each process, before NumPy is loaded: pytest fills
 # the cores with workers, and threads that wait for each other on a full core made a
 # cell of a second take half a minute.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+for library in ("OPENBLAS", "OMP"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 # Numba compiles quickly instead of for speed.
 os.environ.setdefault("NUMBA_OPT", "1")

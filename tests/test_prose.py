@@ -15,7 +15,6 @@ BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 SOURCES = {  # what no cell prints, by chapter: where it is from
     "cifar10": {"0.0001": "a setting of the cell below"},
-    "diffusion_rate": {"0.002": "the roll's noise, a setting of the data"},
     "entropy": {"2.35": "Table 1 of the paper"},
     "mnist": {"0.02": "a setting of the recipe"},
     "porting": {"0.308": "a setting of the 2015 code"},

@@ -20,17 +20,17 @@ SMALL = SwissRollRecipe(
 )
 OPTIONS = (  # random time steps too, so that their draws are seen to resume
     "--dataset SWISS_ROLL --trajectory-length 5 --n-hidden 3 --batch-size 8 "
-    "--n-steps 1500 --n-t-per-minibatch 2"
+    "--n-steps 600 --n-t-per-minibatch 2"
 )
 
 
 def command(folder):
-    options = [*OPTIONS.split(), "--output-dir", str(folder), "--save-every", "50"]
+    options = [*OPTIONS.split(), "--output-dir", str(folder), "--save-every", "20"]
     return [sys.executable, "-m", "dpm.train", *options]
 
 
 def resume(folder):
-    options = ["--resume_file", str(folder), "--save-every", "50"]
+    options = ["--resume_file", str(folder), "--save-every", "20"]
     return [sys.executable, "-m", "dpm.train", *options]
 
 
@@ -69,11 +69,11 @@ def test_killed_and_resumed_ends_the_same(tmp_path, compiled):
     time.sleep(rng.uniform(0, 0.05))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 0 < parameters_of(killed)[1]["iterations_done"] < 1500
+    assert 0 < parameters_of(killed)[1]["iterations_done"] < 600
     subprocess.run(resume(killed), env=env, check=True, capture_output=True)
     assert len(list(killed.iterdir())) == 1  # resuming starts no second run
     (a, meta_a), (b, meta_b) = parameters_of(quiet), parameters_of(killed)
-    assert meta_a["iterations_done"] == meta_b["iterations_done"] == 1500
+    assert meta_a["iterations_done"] == meta_b["iterations_done"] == 600
     assert a.keys() == b.keys()
     for name in a:
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)

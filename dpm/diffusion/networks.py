@@ -110,13 +110,16 @@ class RBFNetwork(Brick):
         the usual way to begin a radial basis network (Moody and Darken, 1989).
         """
         from sklearn.cluster import KMeans  # slow to import
+        from threadpoolctl import threadpool_limits
 
         seed = int(rng.integers(2**31))
         k_means = KMeans(
             len(self.rbf.centers.get_value()), n_init=10, random_state=seed
         )
-        # the last digits depend on the number of threads, and training on every digit
-        centers = np.round(k_means.fit(X).cluster_centers_, 8)
+        # The last digits depend on the number of threads, and training on every digit.
+        # For so few points threads cost more than they bring.
+        with threadpool_limits(1):
+            centers = np.round(k_means.fit(X).cluster_centers_, 8)
         self.rbf.centers.set_value(centers.astype(self.dtype))
 
 
