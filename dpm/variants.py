@@ -272,14 +272,15 @@ def choose(variant: str, given: dict) -> dict:
             dense layers.
         conv_start : {"isotropic", "pixels"}
             The same for the convolutions, by `CentredFilters`.
-        weighting : {"bound", "picture", "apart"}
+        weighting : {"bound", "between", "picture", "apart"}
             Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
             estimate of it. With "picture" every step asks for the picture in x^t with
             the same accuracy, but for the last steps, of whose variance the picture is
-            less than `FAINT`. So the noisy steps count most. With "apart" the network's
-            output for the mean has the gradient of "picture", that for the variance
-            the one of "bound" times `DOUBT`, and the cost is again K; for rates that
-            are not learned.
+            less than a fiftieth. So the noisy steps count most. "between" takes the
+            root of those weights. With "apart" the network's output for the mean has
+            the gradient of "picture", that for the variance the one of "bound" times a
+            hundredth, and the cost is again K; for rates that are not learned. See
+            `dpm.weightings`.
         sum_over_t : {"reference", "random", "exact"}
             The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
             many as there are terms; or every term.

@@ -20,6 +20,15 @@ def by_picture(model, t, KL):
     return KL() * picture_weights(model, t)
 
 
+def between(model, t, KL):
+    """Half of the way from "bound" to "picture": the root of those weights.
+
+    The fine steps decide the bound, the noisy ones what a sample is a picture of; the
+    layers that both share then learn either.
+    """
+    return KL() * picture_weights(model, t, 0.5)
+
+
 def apart(model, t, KL):
     """What the network says of the mean learns by the picture, of the variance by K.
 
@@ -42,17 +51,23 @@ def hold(value):
     return pytensor.gradient.disconnected_grad(value)
 
 
-def picture_weights(model, t):
+def picture_weights(model, t, exponent: float = 1.0):
     """What a divergence counts where every step asks alike for the picture, (n_t,).
 
     A divergence is about beta_t / (2 b_t) times the squared error of the noise that
     the model sees in x^t (Ho et al., 2020), b_t being `beta_cumulative`. That is
-    (1 - b_t) / b_t times the squared error of the picture. The weights are scaled to an
-    average of one over all steps.
+    (1 - b_t) / b_t times the squared error of the picture. The weights, raised to the
+    exponent, are scaled to an average of one over all steps.
     """
     b = model.beta_cumulative
     weights = b / model.beta_arr * b / (1.0 - b + FAINT)
+    weights = weights if exponent == 1 else weights**exponent
     return model.at(hold(weights / weights[1:].mean()), t).flatten()
 
 
-WEIGHTINGS = {"bound": alike, "picture": by_picture, "apart": apart}
+WEIGHTINGS = {
+    "bound": alike,
+    "between": between,
+    "picture": by_picture,
+    "apart": apart,
+}

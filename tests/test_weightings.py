@@ -8,13 +8,32 @@ from modes import REWRITTEN_FOR_NUMBA
 from small_images import GUESSED, model_of_images
 
 from dpm import evaluation
+from dpm.blocks.backend import numbers
 from dpm.blocks.bricks import Dropout, no_dropout
-from dpm.weightings import DOUBT
+from dpm.weightings import DOUBT, FAINT, WEIGHTINGS
 
 
 def test_a_weighted_cost_is_for_one_random_time():
     with pytest.raises(ValueError, match="weighting = 'picture' is for one random"):
         model_of_images(sum_over_t="exact", weighting="picture")
+
+
+def test_between_is_the_root_of_pictures_weights():
+    """Of divergences that are all one, at each time."""
+    model = model_of_images(**GUESSED)
+    t = pt.as_tensor(np.arange(1.0, 300.0)[:, None])
+    picture, between, bound = (
+        numbers(WEIGHTINGS[name](model, t, lambda held=None: np.ones(299)))
+        for name in ("picture", "between", "bound")
+    )
+    np.testing.assert_array_equal(bound, 1)
+    b, beta = numbers(model.beta_cumulative), numbers(model.beta_arr)
+    expected = b**2 / beta / (1 - b + FAINT)
+    np.testing.assert_allclose(picture / picture[0], (expected / expected[1])[1:])
+    np.testing.assert_allclose(between / between[0], (picture / picture[0]) ** 0.5)
+    for weights in (picture, between):
+        assert weights.mean() == pytest.approx(1, rel=1e-6)
+        assert weights.max() > 10 * weights.min()
 
 
 def cost_and_gradients(weighting, mode=None, dropout=None):
@@ -74,14 +93,14 @@ def test_both_modes_train_them_apart_alike(compiled):
 def test_the_bound_of_a_model_does_not_depend_on_how_it_is_trained():
     X = np.random.default_rng(0).standard_normal((6, 32))
     found = []
-    for weighting in ("bound", "picture", "apart"):
+    for weighting in WEIGHTINGS:
         model = model_of_images(
             **{**GUESSED, "trajectory_length": 6}, weighting=weighting
         )
         model.initialize(np.random.default_rng(1))
         found.append(evaluation.bound_all_t(model, X, progress=False)[0])
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
 
 
 def test_rates_that_are_learned_belong_to_neither():
