@@ -61,8 +61,9 @@ class ImageRecipe(BaseRecipe):
         Of the pictures: each is turned over anew in every batch, see
         `dpm.datasets.symmetries`.
     fresh : bool
-        Whether every batch has pictures painted for it alone, of data that can be, such
-        as DEAD_LEAVES. The training set then only says how they are scaled.
+        Whether every batch has pictures made for it alone, of data that can be: painted
+        (DEAD_LEAVES), or cut from larger ones. The training set then only says how they
+        are scaled.
     ema : float
         Decay of a moving average of the parameters, which is then what is scored and
         drawn from: see `dpm.blocks.average.MovingAverage`. 0 for none.
