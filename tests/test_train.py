@@ -259,8 +259,8 @@ def test_bad_options_are_refused_in_one_line(refuse, tmp_path, small_mnist):
     out = ["--output-dir", tmp_path]
     check = [
         (
-            "unknown dataset 'CATS': there are BARK, CIFAR10, DEAD_LEAVES, DIGITS, "
-            "HEARTBEAT, IMAGES, MNIST, SWISS",
+            "unknown dataset 'CATS': there are BARK, BARK4, CIFAR10, DEAD_LEAVES, "
+            "DIGITS, HEARTBEAT, IMAGES, MNIST, SWISS",
             "--dataset",
             "CATS",
         ),
