@@ -255,9 +255,10 @@ def reverse_trajectory(
         A time t and a state x^t, from which to walk in place of noise at T, such as
         `noisy_as_state` gives.
     repeats : int
-        How often each step is taken. Between two times there is one forward step back
-        to x^(t+1), multiplied by r too. With a factor r that is not smooth the walk
-        then comes nearer to p(x^0) r(x^0), at the cost of so many times the work.
+        How often each learned step is taken; the last, which is fixed, is taken once.
+        Between two times there is one forward step back to x^(t+1), multiplied by r
+        too. With a factor r that is not smooth the walk then comes nearer to
+        p(x^0) r(x^0), at the cost of so many times the work.
 
     Yields
     ------
@@ -312,7 +313,7 @@ def reverse_trajectory(
 
     for t in range(T - 1, -1 if last_step else 0, -1):
         X = drawn(as_tuple(get_mu_sigma(X, t)), t)
-        for _ in range(repeats - 1):
+        for _ in range(repeats - 1 if t else 0):
             back = as_tuple(kernels.forward_kernel(X, beta_arr[t], *rho))
             X = drawn(tuple(numbers(part) for part in back), t + 1)
             X = drawn(as_tuple(get_mu_sigma(X, t)), t)

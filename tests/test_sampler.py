@@ -165,7 +165,7 @@ def moments(kind, repeats, A, S, beta, b):
     else:
         known = SEEN * np.sqrt(1 - b[-1]), b[-1]
     for t in range(len(A) - 1, -1, -1):
-        for again in range(repeats):
+        for again in range(repeats if t else 1):
             if again:
                 m, v = m * np.sqrt(1 - beta[t]), v * (1 - beta[t]) + beta[t]
                 known = (SEEN, 0.0)
@@ -230,7 +230,7 @@ def test_steps_again_leave_a_walk_without_a_factor_as_it_was():
     X = sampler.sample(model, 10_000, 0, repeats=3, progress=False)
     assert X.mean() == pytest.approx(0.8, abs=0.02)
     assert X.var() == pytest.approx(0.25, rel=0.05)
-    two = np.outer([0.3, 0.7], [0.4, 0.6]).ravel()  # bits that know nothing of another
+    two = np.outer([0.3, 0.7], [0.4, 0.6]).ravel()  # bits without a bond
     model = known.KnownBits(schedule.binomial(60), two, 0.3)
     X = sampler.sample(model, 10_000, 0, repeats=3, progress=False)
     once = sampler.sample(model, 10_000, 1, progress=False)
