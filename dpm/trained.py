@@ -260,9 +260,9 @@ class Trained:
         """
         return self._out(self._sample(n, seed, None, progress))
 
-    def _sample(self, n, seed, factor, progress):
+    def _sample(self, n, seed, factor, progress, **more):
         check_count(n, "n", 1)
-        return sampler.sample(self.model, n, seed, factor, progress=progress)
+        return sampler.sample(self.model, n, seed, factor, progress=progress, **more)
 
     def walk(self, n: int = 1, seed: int = 0):
         """The way of samples from noise: t = T..0 and the states, not rounded."""
@@ -286,7 +286,7 @@ class Trained:
         return self._out(numbers(drawn), raw=True)
 
     def fill_in(
-        self, images, known, seed: int = 0, progress: bool = True
+        self, images, known, seed=0, progress=True, *, known_noise=False, repeats=1
     ) -> np.ndarray:
         """Draw what is not known of images, given what is (Section 2.5).
 
@@ -296,11 +296,16 @@ class Trained:
             What they hold where they are not known has no effect.
         known : ndarray of bool
             True where a pixel is known: the shape of one image, or of all.
+        known_noise : bool
+            Whether known pixels have the noise of each time, as in training, and not
+            the paper's: clean at all times.
+        repeats : int
+            How often each step is taken, see `dpm.sampler.reverse_trajectory`.
         """
         X, known = self._in(images), np.asarray(known)
-        mask = self._mask(known, len(X))
-        filled = self._sample(len(X), seed, factors.Known(X, mask), progress)
-        return self._out(filled)
+        kind = factors.KnownWithNoise if known_noise else factors.Known
+        factor = kind(X, self._mask(known, len(X)))
+        return self._out(self._sample(len(X), seed, factor, progress, repeats=repeats))
 
     def _mask(self, known, n) -> np.ndarray:
         """`known` in the shape of the model's samples, or ValueError."""

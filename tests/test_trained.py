@@ -90,6 +90,10 @@ def test_what_is_known_stays_and_noise_that_is_small_leaves_the_picture(digits):
     each = np.broadcast_to(known, (4, 8, 8))
     again = digits.fill_in(images, each, seed=0, progress=False)
     np.testing.assert_array_equal(filled, again)
+    for more in ({"known_noise": True}, {"repeats": 2}):  # other draws, what is known
+        other = digits.fill_in(images, known, seed=0, progress=False, **more)
+        np.testing.assert_allclose(other[:, known], images[:, known], atol=1e-6)
+        assert not np.allclose(other[:, ~known], filled[:, ~known], atol=0.05)
     near = digits.denoise(images, 1e-4, progress=False)
     np.testing.assert_allclose(near, images, atol=2e-3)
 
@@ -185,6 +189,7 @@ REFUSED = [
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.ones((8, 8), bool)), "everything is"),
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.zeros((8, 8), bool)), "nothing is"),
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.ones((8, 7), bool)), "shape (8, 7)"),
+    (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.eye(8) > 0, repeats=0), "repeats = 0"),
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.ones((8, 8))), "give True and False"),
     (lambda m: m.denoise(np.zeros((2, 8, 8)), 0), "sigma = 0: it must be positive"),
     (lambda m: m.denoise(np.zeros((2, 8, 8)), -1.0), "sigma = -1.0"),
