@@ -108,6 +108,7 @@ OURS = {
     ),
     "TEXTURE": TEXTURE,
     "BARK": dataclasses.replace(TEXTURE, dataset="BARK"),
+    "BARK4": dataclasses.replace(TEXTURE, dataset="BARK4"),
 }
 DIGITS = ImageRecipe(
     "DIGITS",
@@ -188,6 +189,24 @@ PICTURES = {
             "n_hidden_dense_upper": 100,
         },
         data_args={"noise": 4.0},
+        **LONG,
+    ),
+    # The coarsest of five scales works on squares of 16 pixels, so that four layers see
+    # 79 pixels far: farther than the middle of a hole of 100 is from its rim.
+    "BARK4": ImageRecipe(
+        "BARK4",
+        batch_size=4,
+        learning_rate=1e-3,
+        decay_steps=60_000,
+        fresh=True,
+        model_args={
+            **CONVOLUTIONS,
+            **FINE,
+            "trajectory_length": 500,
+            "n_scales": 5,
+            "n_hidden_conv": 48,
+        },
+        data_args={"width": 128, "n_train": 4_000, "n_test": 500},
         **LONG,
     ),
 }
