@@ -13,6 +13,7 @@ from dpm import datasets, trained
 from dpm.blocks.backend import numbers
 from dpm.recipes import ImageRecipe, named
 from dpm.runs import load_run
+from dpm.sampler import compile_get_mu_sigma
 
 ROOT = Path(__file__).parents[1]
 SMALL = dict(
@@ -96,6 +97,36 @@ def test_what_is_known_stays_and_noise_that_is_small_leaves_the_picture(digits):
         assert not np.allclose(other[:, ~known], filled[:, ~known], atol=0.05)
     near = digits.denoise(images, 1e-4, progress=False)
     np.testing.assert_allclose(near, images, atol=2e-3)
+
+
+def test_a_network_of_convolutions_takes_pictures_of_any_width(digits):
+    """A model of another width has the same parameters, and sees as it did inside."""
+    args = {**SMALL, "variant": "paper", "n_hidden_dense_lower": 0}
+    recipe = ImageRecipe("DIGITS", batch_size=8, model_args=args)
+    small = dpm.fit(recipe, n_steps=2, progress=False)
+    wide = small.of_width(12)
+    assert wide.shape == (12, 12) and wide.sample(1, progress=False).shape == (
+        1,
+        12,
+        12,
+    )
+    np.testing.assert_equal(
+        wide.model.get_parameter_values(), small.model.get_parameter_values()
+    )
+    X = np.random.default_rng(0).standard_normal((1, 1, 12, 12)).astype("float32")
+    far, near = (
+        compile_get_mu_sigma(m.model, 1)(x, 3)[0]
+        for m, x in ((wide, X), (small, X[..., 2:10, 2:10]))
+    )
+    np.testing.assert_allclose(far[..., 3:9, 3:9], near[..., 1:7, 1:7], atol=1e-5)
+    images = np.random.default_rng(0).random((3, 12, 12))
+    assert np.isfinite(wide.score(images)["K"]["value"])
+    with pytest.raises(ValueError, match=r"are \(n, 8, 8\)"):
+        small.score(images)
+    with pytest.raises(ValueError, match="width = 12: .* is of the places in pictures"):
+        digits.of_width(12)
+    with pytest.raises(ValueError, match="SWISS_ROLL has no pictures to widen"):
+        dpm.load("swiss_roll_baseline_T5").of_width(12)
 
 
 def test_a_straight_log_r_moves_the_samples(digits):
