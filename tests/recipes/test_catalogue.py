@@ -41,7 +41,7 @@ def test_recipes_for_pictures_can_be_built_and_nothing_else_has_changed(dataset)
     recipe = named("pictures", dataset)
     assert recipe.dataset == dataset and recipe.rule == "Adam"
     assert recipe.t_per_image and recipe.stratified_t and recipe.ema >= 0.999
-    shape = {"spatial_width": {"MNIST": 28, "BARK4": 128}.get(dataset, 32)}
+    shape = {"spatial_width": {"MNIST": 28, "BARK4": 64}.get(dataset, 32)}
     shape["n_colors"] = 3 if dataset == "CIFAR10" else 1
     args = {**recipe.model_args, **shape}
     model = dataclasses.replace(recipe, model_args=args).build_model()
