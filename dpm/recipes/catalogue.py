@@ -192,7 +192,7 @@ PICTURES = {
         **LONG,
     ),
     # The coarsest of five scales works on squares of 16 pixels, so that four layers see
-    # at least 79 pixels far: the middle of a hole of 100 is 50 from its rim. Four wider
+    # 124 pixels and more: the middle of a hole of 100 is 50 from its rim. Four wider
     # patches a step, of 128 x 128, cost the same; after 300 steps K was lower by 0.2
     # bits a pixel, one run each, on squares of 256. The steps of grey from a pixel to
     # its right neighbour are as skewed as to its left (below 0.12), so that a mirror
