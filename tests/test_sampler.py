@@ -209,6 +209,28 @@ def test_known_pixels_are_not_exact_but_taking_steps_again_mends_it(kind):
     assert (again < 0.35 * short).all()
 
 
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_each_step_taken_again_sees_the_known_with_the_noise_of_its_time(repeats):
+    """With all draws held at one number that is a formula, whatever the repeats."""
+    model, step, (_, _, _, b) = two_coordinates(4)
+    held = SimpleNamespace(standard_normal=lambda size: np.full(size, 0.8))
+    seen = []
+
+    def watched(X, t):
+        seen.append((t, X[0, 0]))
+        return step(X, t)
+
+    factor = KnownWithNoise([[SEEN, np.nan]], [[True, False]])
+    walk = sampler.reverse_trajectory(
+        model, 1, held, factor, get_mu_sigma=watched, repeats=repeats
+    )
+    assert [t for t, _ in walk] == [4, 3, 2, 1, 0]
+    assert [t for t, _ in seen] == [3] * repeats + [2] * repeats + [1] * repeats + [0]
+    for t, known_now in seen:
+        expected = SEEN * np.sqrt(1 - b[t + 1]) + 0.8 * np.sqrt(b[t + 1])
+        assert known_now == pytest.approx(expected)
+
+
 def test_the_noise_of_time_t_leaves_more_of_a_bias_than_the_clean_pixels():
     """Where the reverse steps are exact: the shrunken pixels pull less."""
     means = [ends(kind, 60, 1)[1][0] for kind in (KnownWithNoise, Known)]

@@ -65,9 +65,9 @@ def test_other_squares_leave_the_hole_out():
     picture = np.arange(40.0 * 20).reshape(40, 20)
     found = texture.other_squares(picture, 10, 10)
     np.testing.assert_array_equal(found[:, 0, 0], picture[0:31:10, 0:11:10].ravel())
-    found = texture.other_squares(picture, 10, 5, hole=(15, 5))
-    taken = picture[15:25, 5:15]
-    assert len(found) == 12 and not np.isin(found, taken).any()  # two rows above, below
+    found = texture.other_squares(picture, 10, 5, hole=(15, 0))
+    taken = picture[15:25, :10]  # two rows of three above, two below, three beside
+    assert len(found) == 15 and not np.isin(found, taken).any()
 
 
 def test_a_square_of_the_same_kind_is_inside_and_others_are_found():
