@@ -234,6 +234,7 @@ def reverse_trajectory(
     get_mu_sigma=None,
     last_step: bool = True,
     start: tuple | None = None,
+    repeats: int = 1,
 ):
     """Walk from noise to samples (Eqs. 4 and 5), multiplied by r where asked.
 
@@ -253,6 +254,11 @@ def reverse_trajectory(
     start : (int, array_like), optional
         A time t and a state x^t, from which to walk in place of noise at T, such as
         `noisy_as_state` gives.
+    repeats : int
+        How often each learned step is taken; the last, which is fixed, is taken once.
+        Between two times there is one forward step back to x^(t+1), multiplied by r
+        too. With a factor r that is not smooth the walk then comes nearer to
+        p(x^0) r(x^0), at the cost of so many times the work.
 
     Yields
     ------
@@ -264,10 +270,19 @@ def reverse_trajectory(
     Reference: ``generate_samples`` in ``sampler.py``. It stops at x^(1) and calls that
     x^(0), as ``last_step=False`` does; here the last step is taken with the fixed
     kernel of Appendix B.2, which is the forward kernel of rate beta_1.
+
+    One pass alone is not exact with a delta function at what is known, however fine the
+    steps: what is unknown was drawn before it could see the x^(0) beside it. Taking
+    steps again is the resampling of Lugmayr et al. (2022), Algorithm 1.
     """
     shape = (check_count(n_samples, "n_samples", 1), *model.sample_shape)
     T, kernels, rng = model.trajectory_length, model.kernels, as_rng(rng)
     factor = check_factor(factor)
+    if check_count(repeats, "repeats", 1) > 1 and factor.smooth:
+        raise ValueError(
+            f"repeats = {repeats}: a smooth factor enters the compiled reverse step "
+            "alone, not the forward steps between; leave one of the two out"
+        )
     noise = kernels.noise(rng, shape).astype(model.dtype)
     r = factor.on(model, noise)
     if get_mu_sigma is None:
@@ -288,10 +303,20 @@ def reverse_trajectory(
             raise ValueError(f"start at t = {T}, but T = {model.trajectory_length}")
         X = np.asarray(start[1]).reshape(shape).astype(model.dtype)
     yield T, X
-    for t in range(T - 1, -1 if last_step else 0, -1):
-        step = r.apply(as_tuple(get_mu_sigma(X, t)), t)
+    rho = model.prior if len(model.prior) == 1 else ()
+    beta_arr = numbers(model.beta_arr)
+
+    def drawn(step, t):
         noise = kernels.noise(rng, shape).astype(model.dtype)
-        X = np.asarray(kernels.sample(*step, noise)).astype(model.dtype)
+        X = kernels.sample(*r.apply(step, t), noise)
+        return np.asarray(X).astype(model.dtype)
+
+    for t in range(T - 1, -1 if last_step else 0, -1):
+        X = drawn(as_tuple(get_mu_sigma(X, t)), t)
+        for _ in range(repeats - 1 if t else 0):
+            back = as_tuple(kernels.forward_kernel(X, beta_arr[t], *rho))
+            X = drawn(tuple(numbers(part) for part in back), t + 1)
+            X = drawn(as_tuple(get_mu_sigma(X, t)), t)
         yield t, X
 
 

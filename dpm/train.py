@@ -131,7 +131,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     )  # fmt: skip
     add_for_images(
         "--fresh", type=parse_bool, nargs="?", const=True, metavar="yes/no",
-        help="paint new pictures for each batch, of DEAD_LEAVES "
+        help="paint, or cut, new pictures for each batch, where data can be "
         f"({'yes' if of['fresh'] else 'no'})",
     )  # fmt: skip
     add_for_images(

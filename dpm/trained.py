@@ -5,6 +5,7 @@ the toys their points and bits. How the model's own data were scaled is its busi
 """
 
 import dataclasses
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -109,19 +110,6 @@ def fit(
     return Trained(loop.model, run.recipe, meta)
 
 
-class Scores(dict):
-    """What `Trained.score` found, by name; printed one number a line."""
-
-    def __str__(self):
-        rows = {k: v for k, v in self.items() if isinstance(v, dict) and "unit" in v}
-        width = max(map(len, rows))
-        return "\n".join(
-            f"{name:>{width}} {row['value']:8.3f} +- {row['standard_error']:.3f} "
-            f"{row['unit']}"
-            for name, row in rows.items()
-        )
-
-
 class Trained:
     """A trained model, and what it was trained on.
 
@@ -163,7 +151,7 @@ class Trained:
     def _repr_html_(self):
         rows = (
             f"<tr><th style='text-align:left'>{name}</th>"
-            f"<td style='text-align:left'>{_escape(value)}</td></tr>"
+            f"<td style='text-align:left'>{escape(str(value))}</td></tr>"
             for name, value in self._facts()
         )
         return f"<table>{''.join(rows)}</table>"
@@ -250,6 +238,18 @@ class Trained:
 
     # -- what it does -----
 
+    def of_width(self, width: int) -> "Trained":
+        """The same network, with the same parameters, for pictures of another width.
+
+        Raises ValueError where a parameter belongs to a pixel, as in dense layers.
+        """
+        if not self.is_of_images:
+            raise ValueError(f"{self.recipe.dataset} has no pictures to widen")
+        recipe, model = self.recipe.of_width(self.model, width)
+        meta = {**self.meta, "data": dict(self._dataset().description)}
+        meta["data"]["image_shape"] = list(model.sample_shape)
+        return Trained(model, recipe, meta)
+
     def sample(self, n: int = 1, seed: int = 0, progress: bool = True) -> np.ndarray:
         """Draw from the model.
 
@@ -260,9 +260,9 @@ class Trained:
         """
         return self._out(self._sample(n, seed, None, progress))
 
-    def _sample(self, n, seed, factor, progress):
+    def _sample(self, n, seed, factor, progress, **more):
         check_count(n, "n", 1)
-        return sampler.sample(self.model, n, seed, factor, progress=progress)
+        return sampler.sample(self.model, n, seed, factor, progress=progress, **more)
 
     def walk(self, n: int = 1, seed: int = 0):
         """The way of samples from noise: t = T..0 and the states, not rounded."""
@@ -286,7 +286,7 @@ class Trained:
         return self._out(numbers(drawn), raw=True)
 
     def fill_in(
-        self, images, known, seed: int = 0, progress: bool = True
+        self, images, known, seed=0, progress=True, *, known_noise=False, repeats=1
     ) -> np.ndarray:
         """Draw what is not known of images, given what is (Section 2.5).
 
@@ -296,11 +296,16 @@ class Trained:
             What they hold where they are not known has no effect.
         known : ndarray of bool
             True where a pixel is known: the shape of one image, or of all.
+        known_noise : bool
+            Whether known pixels have the noise of each time, as in training, and not
+            the paper's: clean at all times.
+        repeats : int
+            How often each step is taken, see `dpm.sampler.reverse_trajectory`.
         """
         X, known = self._in(images), np.asarray(known)
-        mask = self._mask(known, len(X))
-        filled = self._sample(len(X), seed, factors.Known(X, mask), progress)
-        return self._out(filled)
+        kind = factors.KnownWithNoise if known_noise else factors.Known
+        factor = kind(X, self._mask(known, len(X)))
+        return self._out(self._sample(len(X), seed, factor, progress, repeats=repeats))
 
     def _mask(self, known, n) -> np.ndarray:
         """`known` in the shape of the model's samples, or ValueError."""
@@ -361,7 +366,9 @@ class Trained:
         factor = factors.Smooth(lambda X, t: log_r(self._out(X, raw=True)))
         return self._out(self._sample(n, seed, factor, progress))
 
-    def score(self, images, n_draws: int = 2, seed: int = 0, all_t=False) -> Scores:
+    def score(
+        self, images, n_draws: int = 2, seed: int = 0, all_t=False
+    ) -> report.Scores:
         """K, L_null and their difference on images, each with its standard error.
 
         Parameters
@@ -385,8 +392,4 @@ class Trained:
             self._dataset(), X_test=X.reshape(len(X), -1).astype(dtype)
         )
         options = {"all_t": True} if all_t else {"n_draws": n_draws}
-        return Scores(report.evaluate(self.model, data, seed=seed, **options))
-
-
-def _escape(text: str) -> str:
-    return str(text).replace("&", "&amp;").replace("<", "&lt;")
+        return report.Scores(report.evaluate(self.model, data, seed=seed, **options))

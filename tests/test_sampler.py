@@ -1,12 +1,14 @@
 """Trajectories: forward against the closed form, reverse against the model."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from dpm import sampler
 from dpm.blocks.backend import numbers
-from dpm.diffusion import schedule
-from dpm.diffusion.factors import Denoising
+from dpm.diffusion import gaussian, schedule
+from dpm.diffusion.factors import Denoising, Known, KnownWithNoise, Smooth
 from dpm.diffusion.networks import RBFNetwork
 from dpm.diffusion.vectors import GaussianDiffusion
 from dpm.exact import known
@@ -128,3 +130,130 @@ def test_two_starts_and_noise_out_of_reach_are_refused():
     for sigma in (1e-4, 1e4):
         with pytest.raises(ValueError, match="the states of this model have"):
             sampler.noisy_as_state(model, X, sigma)
+
+
+# -- what is known beside what is drawn: a Gaussian whose posterior is known ---------
+
+RHO, SEEN = 0.9, 1.5  # correlation of two coordinates; the first of them is known
+
+
+def two_coordinates(T):
+    """What the sampler asks of a model, its steps, and their slopes and variances.
+
+    The data are N(0, C) with C = [[1, RHO], [RHO, 1]]. The step's variance is that of
+    each coordinate alone; nobody looks at the other draws than those of the second.
+    """
+    beta = np.asarray(schedule.log_snr(T, 1e-4, -9.0), dtype=float)
+    b = np.concatenate([[0.0], 1 - np.cumprod(1 - beta)])
+    C = [(1 - x) * np.array([[1, RHO], [RHO, 1]]) + x * np.eye(2) for x in b]
+    A = [
+        np.sqrt(1 - beta[t]) * C[t] @ np.linalg.inv(C[t + 1]) for t in range(T)
+    ]  # E[x^t | x^(t+1)] = A x^(t+1)
+    S = [np.diag(C[t] - A[t] @ C[t + 1] @ A[t].T) for t in range(T)]
+    model = SimpleNamespace(
+        kernels=gaussian, prior=(0.0, 1.0), sample_shape=(2,), dtype="float64",
+        trajectory_length=T, beta_arr=beta,
+    )  # fmt: skip
+    return model, lambda X, t: (X @ A[t].T, np.sqrt(S[t])), (A, S, beta, b)
+
+
+def moments(kind, repeats, A, S, beta, b):
+    """Mean and variance of the second coordinate at x^0, by recursion."""
+    m, v, known = 0.0, 1.0, (0.0, 1.0)  # at x^T nothing is put in yet
+    if kind is Known:
+        known = SEEN, 0.0
+    else:
+        known = SEEN * np.sqrt(1 - b[-1]), b[-1]
+    for t in range(len(A) - 1, -1, -1):
+        for again in range(repeats if t else 1):
+            if again:
+                m, v = m * np.sqrt(1 - beta[t]), v * (1 - beta[t]) + beta[t]
+                known = (SEEN, 0.0)
+                if kind is KnownWithNoise:
+                    known = SEEN * np.sqrt(1 - b[t + 1]), b[t + 1]
+            m = A[t][1] @ [known[0], m]
+            v = A[t][1] ** 2 @ [known[1], v] + S[t][1]
+        known = (SEEN, 0.0)
+        if kind is KnownWithNoise:
+            known = SEEN * np.sqrt(1 - b[t]), b[t]
+    return m, v
+
+
+def ends(kind, T, repeats, n=20_000):
+    """Moments of a walk's end, and those that the recursion says."""
+    model, step, given = two_coordinates(T)
+    X_true, mask = np.tile([SEEN, np.nan], (n, 1)), np.tile([True, False], (n, 1))
+    factor = kind(X_true, mask)
+    X = sampler.sample(
+        model, n, 0, factor, get_mu_sigma=step, repeats=repeats, progress=False
+    )
+    assert (X[:, 0] == SEEN).all()
+    return (X[:, 1].mean(), X[:, 1].var()), moments(kind, repeats, *given)
+
+
+@pytest.mark.parametrize("kind", [Known, KnownWithNoise])
+def test_known_pixels_are_not_exact_but_taking_steps_again_mends_it(kind):
+    """Neither way of putting them back is the posterior, with the exact reverse steps.
+
+    It is N(RHO SEEN, 1 - RHO^2). More steps do not help; the same steps again do.
+    """
+    exact, wide = RHO * SEEN, 1 - RHO**2
+    off = {}
+    for T, repeats in ((60, 1), (60, 4), (240, 1)):
+        (mean, variance), (m, v) = ends(kind, T, repeats)
+        assert abs(mean - m) < 4 * np.sqrt(v / 20_000)
+        assert variance == pytest.approx(v, rel=0.05)
+        off[T, repeats] = abs(m - exact), v / wide - 1
+    short, again, long = (np.array(pair) for pair in off.values())
+    assert (short > [0.2, 0.6]).all() and (long > 0.85 * short).all()
+    assert (again < 0.35 * short).all()
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_each_step_taken_again_sees_the_known_with_the_noise_of_its_time(repeats):
+    """With all draws held at one number that is a formula, whatever the repeats."""
+    model, step, (_, _, _, b) = two_coordinates(4)
+    held = SimpleNamespace(standard_normal=lambda size: np.full(size, 0.8))
+    seen = []
+
+    def watched(X, t):
+        seen.append((t, X[0, 0]))
+        return step(X, t)
+
+    factor = KnownWithNoise([[SEEN, np.nan]], [[True, False]])
+    walk = sampler.reverse_trajectory(
+        model, 1, held, factor, get_mu_sigma=watched, repeats=repeats
+    )
+    assert [t for t, _ in walk] == [4, 3, 2, 1, 0]
+    assert [t for t, _ in seen] == [3] * repeats + [2] * repeats + [1] * repeats + [0]
+    for t, known_now in seen:
+        expected = SEEN * np.sqrt(1 - b[t + 1]) + 0.8 * np.sqrt(b[t + 1])
+        assert known_now == pytest.approx(expected)
+
+
+def test_the_noise_of_time_t_leaves_more_of_a_bias_than_the_clean_pixels():
+    """Where the reverse steps are exact: the shrunken pixels pull less."""
+    means = [ends(kind, 60, 1)[1][0] for kind in (KnownWithNoise, Known)]
+    assert means[0] + 0.1 < means[1] < RHO * SEEN
+
+
+def test_steps_again_are_refused_where_they_cannot_be():
+    model = known.KnownMixture(schedule.log_snr(10), [[0.0]], 1.0)
+    with pytest.raises(ValueError, match="repeats = 0"):
+        sampler.sample(model, 3, 0, repeats=0)
+    factor = Smooth(lambda X, t: X.sum(axis=1))
+    with pytest.raises(ValueError, match="repeats = 2: a smooth factor"):
+        sampler.sample(model, 3, 0, factor, repeats=2)
+
+
+def test_steps_again_leave_a_walk_without_a_factor_as_it_was():
+    """Of Gaussians and of bits: forward and reverse steps of one chain agree."""
+    model = known.KnownMixture(schedule.log_snr(60), [[0.8]], 0.5)
+    X = sampler.sample(model, 10_000, 0, repeats=3, progress=False)
+    assert X.mean() == pytest.approx(0.8, abs=0.02)
+    assert X.var() == pytest.approx(0.25, rel=0.05)
+    two = np.outer([0.3, 0.7], [0.4, 0.6]).ravel()  # bits without a bond
+    model = known.KnownBits(schedule.binomial(60), two, 0.3)
+    X = sampler.sample(model, 10_000, 0, repeats=3, progress=False)
+    once = sampler.sample(model, 10_000, 1, progress=False)
+    np.testing.assert_allclose(X.mean(axis=0), once.mean(axis=0), atol=0.025)

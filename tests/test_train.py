@@ -259,14 +259,23 @@ def test_bad_options_are_refused_in_one_line(refuse, tmp_path, small_mnist):
     out = ["--output-dir", tmp_path]
     check = [
         (
-            "unknown dataset 'CATS': there are BARK, CIFAR10, DEAD_LEAVES, DIGITS, "
-            "HEARTBEAT, IMAGES, MNIST, SWISS",
+            "unknown dataset 'CATS': there are BARK, BARK4, CIFAR10, DEAD_LEAVES, "
+            "DIGITS, HEARTBEAT, IMAGES, MNIST, SWISS",
             "--dataset",
             "CATS",
         ),
         ("unknown model argument 'n_scale': there are", "--model-args", "n_scale=2"),
         ("cannot be read", "--model-args", "n_scales=__import__('os').getpid()"),
         ("n_scales = 5 needs a width", "--model-args", "n_scales=5"),
+        (
+            "n_scales = 5 needs a width divisible by 16",
+            "--dataset",
+            "BARK4",
+            "--recipe",
+            "pictures",
+            "--data-args",
+            "width=72, n_train=20, n_test=4",
+        ),
         ("but MNIST has images of 8 x 8", "--model-args", "spatial_width=28"),
         ("add --dataset SWISS_ROLL", "--n-hidden", "16"),
         ("exceeds the 40 training samples", "--batch-size", "41"),

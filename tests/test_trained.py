@@ -13,6 +13,7 @@ from dpm import datasets, trained
 from dpm.blocks.backend import numbers
 from dpm.recipes import ImageRecipe, named
 from dpm.runs import load_run
+from dpm.sampler import compile_get_mu_sigma
 
 ROOT = Path(__file__).parents[1]
 SMALL = dict(
@@ -90,8 +91,42 @@ def test_what_is_known_stays_and_noise_that_is_small_leaves_the_picture(digits):
     each = np.broadcast_to(known, (4, 8, 8))
     again = digits.fill_in(images, each, seed=0, progress=False)
     np.testing.assert_array_equal(filled, again)
+    for more in ({"known_noise": True}, {"repeats": 2}):  # other draws, what is known
+        other = digits.fill_in(images, known, seed=0, progress=False, **more)
+        np.testing.assert_allclose(other[:, known], images[:, known], atol=1e-6)
+        assert not np.allclose(other[:, ~known], filled[:, ~known], atol=0.05)
     near = digits.denoise(images, 1e-4, progress=False)
     np.testing.assert_allclose(near, images, atol=2e-3)
+
+
+def test_a_network_of_convolutions_takes_pictures_of_any_width(digits):
+    """A model of another width has the same parameters, and sees as it did inside."""
+    args = {**SMALL, "variant": "paper", "n_hidden_dense_lower": 0}
+    recipe = ImageRecipe("DIGITS", batch_size=8, model_args=args)
+    small = dpm.fit(recipe, n_steps=2, progress=False)
+    wide = small.of_width(12)
+    assert wide.shape == (12, 12) and wide.sample(1, progress=False).shape == (
+        1,
+        12,
+        12,
+    )
+    np.testing.assert_equal(
+        wide.model.get_parameter_values(), small.model.get_parameter_values()
+    )
+    X = np.random.default_rng(0).standard_normal((1, 1, 12, 12)).astype("float32")
+    far, near = (
+        compile_get_mu_sigma(m.model, 1)(x, 3)[0]
+        for m, x in ((wide, X), (small, X[..., 2:10, 2:10]))
+    )
+    np.testing.assert_allclose(far[..., 3:9, 3:9], near[..., 1:7, 1:7], atol=1e-5)
+    images = np.random.default_rng(0).random((3, 12, 12))
+    assert np.isfinite(wide.score(images)["K"]["value"])
+    with pytest.raises(ValueError, match=r"are \(n, 8, 8\)"):
+        small.score(images)
+    with pytest.raises(ValueError, match="width = 12: .* is of the places in pictures"):
+        digits.of_width(12)
+    with pytest.raises(ValueError, match="SWISS_ROLL has no pictures to widen"):
+        dpm.load("swiss_roll_baseline_T5").of_width(12)
 
 
 def test_a_straight_log_r_moves_the_samples(digits):
@@ -164,7 +199,7 @@ def test_the_readmes_lines_run_as_they_stand(monkeypatch):
         def shorter(name, load=load):
             model = load(name)
             model.sample = lambda n, seed: np.linspace(0, 1, n * 784).reshape(n, 28, 28)
-            model._sample = lambda n, seed, factor, progress: np.zeros((n, 1, 28, 28))
+            model._sample = lambda n, *_, **more: np.zeros((n, 1, 28, 28))
             return model
 
         monkeypatch.setattr(dpm, "load", shorter, raising=False)
@@ -185,6 +220,7 @@ REFUSED = [
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.ones((8, 8), bool)), "everything is"),
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.zeros((8, 8), bool)), "nothing is"),
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.ones((8, 7), bool)), "shape (8, 7)"),
+    (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.eye(8) > 0, repeats=0), "repeats = 0"),
     (lambda m: m.fill_in(np.zeros((2, 8, 8)), np.ones((8, 8))), "give True and False"),
     (lambda m: m.denoise(np.zeros((2, 8, 8)), 0), "sigma = 0: it must be positive"),
     (lambda m: m.denoise(np.zeros((2, 8, 8)), -1.0), "sigma = -1.0"),

@@ -19,7 +19,13 @@ from dpm.datasets.standard import (
     load_mnist,
     mnist_at_hand,
 )
-from dpm.datasets.textures import bark_at_hand, load_bark, load_texture, texture_at_hand
+from dpm.datasets.textures import (
+    bark_at_hand,
+    load_bark,
+    load_bark4,
+    load_texture,
+    texture_at_hand,
+)
 from dpm.datasets.toys import heartbeat, swiss_roll
 
 
@@ -59,6 +65,7 @@ SOURCES = {
     "DIGITS": Source(load_digits),
     "DEAD_LEAVES": Source(load_dead_leaves),
     "BARK": Source(load_bark, bark_at_hand),
+    "BARK4": Source(load_bark4),
     "TEXTURE": Source(load_texture, texture_at_hand),
     "IMAGES": Source(load_images, never),
 }

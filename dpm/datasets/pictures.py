@@ -52,7 +52,7 @@ class Pictures(NamedTuple):
     whole : list of ndarray of uint8, shape (colours, height, width)
         Held-out pictures that the test images were cut from.
     paint : callable or None
-        ``paint(n, rng)`` makes n more training images, if more can be made.
+        ``paint(n, rng)`` makes n more training images, if more can be made or cut.
     """
 
     train: np.ndarray
@@ -300,6 +300,10 @@ def patches(train, test, width, n_train, n_test, held_out, seed, **more) -> Pict
     **more
         Other settings to keep.
     """
+
+    def paint(n, rng):
+        return crops(train, n, width, rng)
+
     return Pictures(
         crops(train, n_train, width, np.random.default_rng([seed, 1])),
         crops(test, n_test, width, np.random.default_rng([seed, 2])),
@@ -312,6 +316,7 @@ def patches(train, test, width, n_train, n_test, held_out, seed, **more) -> Pict
             "seed": seed,
         },
         whole=[with_colours(picture) for picture in test.values()],
+        paint=paint,
     )
 
 

@@ -1,9 +1,10 @@
-"""Photographed textures: bark, from the user's own copy, and a stand-in for it.
+"""Photographed textures: bark, from the user's own copy, and two stand-ins for it.
 
 The paper learns the pictures T01 to T04 of the texture database of Lazebnik, Schmid and
-Ponce (2005). No stable address of them is known, so they are not downloaded. TEXTURE,
-three photographs of brick, grass and gravel that scikit-image brings along, stands in
-where there is no bark; its numbers do not compare with the paper's.
+Ponce (2005). No stable address of them is known, so they are not downloaded. BARK4,
+four other photographs of bark, comes with this package, and TEXTURE, photographs of
+brick, grass and gravel, with scikit-image. Their numbers do not compare with the
+paper's.
 """
 
 import hashlib
@@ -30,8 +31,16 @@ BARK_PLACES = ("bark", *(f"bark{ending}" for ending in ARCHIVES))
 BARK_ADVICE = (
     "put the folders T01 to T04 of the texture database of Lazebnik et al. (2005), or "
     "their archives, into a folder 'bark' inside the folder that the environment "
-    "variable DPM_DATA names, or give path=...; --dataset TEXTURE needs no files"
+    "variable DPM_DATA names, or give path=...; --dataset BARK4, of four other "
+    "photographs of bark, needs no files"
 )
+BARK4 = {  # SHA-256 of the files in the folder beside this one, all 512 x 512
+    "birch": "0101c13a45fed0ca42cc7db747b0367aa587a3de09fc1ffdfa034835888a6b62",
+    "oak": "388e7ddbd9cfa818e24134871042cf1171b54c72ad0c20d66acb79166e786e3c",
+    "pine": "0f88d1e1bba4c43a020b7322de1203f4c823895bc68e56b7b8c57827e5aca701",
+    "willow": "58cc0aa6b92d2b43df71692dde15822e5a56b2d87231884019a475a4072d23cd",
+}
+BARK4_FOLDER = Path(__file__).parent / "bark4"
 TEXTURES = {  # files of scikit-image, all 512 x 512, in the public domain (CC0)
     "brick": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
     "grass": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
@@ -118,14 +127,34 @@ def texture_file(name: str) -> Path | None:
 def texture(name: str) -> np.ndarray:
     """One of scikit-image's textures, (512, 512) uint8, or ValueError."""
     check_choice(name, sorted(TEXTURES), "texture")
-    path = texture_file(name)
-    data = path.read_bytes() if path else b""
-    if hashlib.sha256(data).hexdigest() != TEXTURES[name]:
-        state = "is another picture" if path else "is not there"
-        raise ValueError(
-            f"the picture {name}.png of scikit-image {state}: install the version that "
-            "requirements.txt names"
-        )
+    remedy = "install the version of scikit-image that requirements.txt names"
+    return verified(texture_file(name), TEXTURES[name], f"{name}.png", remedy)
+
+
+def bark4(name: str) -> np.ndarray:
+    """One of the four photographs of bark, (512, 512) uint8, or ValueError."""
+    check_choice(name, sorted(BARK4), "kind of bark")
+    path = BARK4_FOLDER / f"{name}.png"
+    remedy = "install the package again, or take the file from its repository"
+    return verified(path, BARK4[name], f"bark4/{name}.png", remedy)
+
+
+def verified(path: Path | None, sha256: str, name: str, remedy: str) -> np.ndarray:
+    """Grey levels of a picture file that is known byte for byte, or ValueError.
+
+    Parameters
+    ----------
+    path : Path or None
+        None where it was not found.
+    sha256 : str
+        Of the whole file.
+    name, remedy : str
+        Of the file, and what to do where it is not that one, for the message.
+    """
+    data = path.read_bytes() if path is not None and path.is_file() else None
+    if data is None or hashlib.sha256(data).hexdigest() != sha256:
+        state = "is not there" if data is None else "is another file than it was"
+        raise ValueError(f"the picture {name} {state}: {remedy}")
     return grey_picture(data, path)
 
 
@@ -149,8 +178,35 @@ def load_texture(
         Columns at the right of each picture that no training patch reaches into.
     seed : int
     """
+    return _strips(texture, names, width, n_train, n_test, held_out, seed)
+
+
+def load_bark4(
+    names="birch,oak,pine,willow",
+    width=32,
+    n_train=50_000,
+    n_test=2_000,
+    held_out=256,
+    seed=0,
+) -> Pictures:
+    """Patches of four photographs of bark; a strip of each is held out for the test.
+
+    Parameters
+    ----------
+    names : str
+        Of the kinds of bark, with commas between.
+    width, n_train, n_test, held_out, seed
+        As of `load_texture`.
+    """
+    return _strips(bark4, names, width, n_train, n_test, held_out, seed)
+
+
+def _strips(read, names, width, n_train, n_test, held_out, seed) -> Pictures:
+    """Patches of pictures by name, those of the test from columns at the right."""
     chosen = [name.strip() for name in names.split(",")]
-    pictures = {name: texture(name) for name in chosen}
+    pictures = {name: read(name) for name in chosen}
+    if len(pictures) < len(chosen):
+        raise ValueError(f"names = {names!r}: name each picture once")
     size = 512
     check_count(held_out, "held_out", 1)
     check_count(seed, "seed")

@@ -218,3 +218,16 @@ def score_log_p(model, dataset, n: int, n_trajectories: int = 10, seed: int = 0)
         "n_trajectories": n_trajectories,
         "n": len(X),
     }
+
+
+class Scores(dict):
+    """What a report holds, by name; printed one number a line."""
+
+    def __str__(self):
+        rows = {k: v for k, v in self.items() if isinstance(v, dict) and "unit" in v}
+        width = max(map(len, rows))
+        return "\n".join(
+            f"{name:>{width}} {row['value']:8.3f} +- {row['standard_error']:.3f} "
+            f"{row['unit']}"
+            for name, row in rows.items()
+        )

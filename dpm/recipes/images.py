@@ -61,8 +61,9 @@ class ImageRecipe(BaseRecipe):
         Of the pictures: each is turned over anew in every batch, see
         `dpm.datasets.symmetries`.
     fresh : bool
-        Whether every batch has pictures painted for it alone, of data that can be, such
-        as DEAD_LEAVES. The training set then only says how they are scaled.
+        Whether every batch has pictures made for it alone, of data that can be: painted
+        (DEAD_LEAVES), or cut from larger ones. The training set then only says how they
+        are scaled.
     ema : float
         Decay of a moving average of the parameters, which is then what is scored and
         drawn from: see `dpm.blocks.average.MovingAverage`. 0 for none.
@@ -152,6 +153,29 @@ class ImageRecipe(BaseRecipe):
                 "'exact': leave one of the two out"
             )
         return model
+
+    def of_width(self, model, width: int) -> tuple:
+        """This recipe, and a model with the parameters of `model`, for another width.
+
+        Raises
+        ------
+        ValueError
+            If a parameter belongs to a place in the picture, as those of dense layers
+            and biases that are not tied do, or the width cannot be halved as often as
+            `n_scales` asks.
+        """
+        model_args = {**self.model_args, "spatial_width": width}
+        recipe = dataclasses.replace(self, model_args=model_args)
+        wider, given = recipe.build_model(), model.get_parameter_values()
+        for path, value in wider.get_parameter_values().items():
+            if value.shape != given[path].shape:
+                raise ValueError(
+                    f"width = {width}: {path} is of the places in pictures of "
+                    f"{model.spatial_width} x {model.spatial_width} pixels; only a "
+                    "network of convolutions with tied biases fits other widths"
+                )
+        wider.set_parameter_values(given)
+        return recipe, wider
 
     def initialize(self, model, X_train, rng) -> None:
         """Draw the parameters."""

@@ -19,6 +19,7 @@ SETTINGS = {
     "DIGITS": {"seed": 3, "n_test": 97},
     "DEAD_LEAVES": {"seed": 3, "width": 8, "n_train": 40, "n_test": 10},
     "TEXTURE": {"seed": 3, "width": 8, "n_train": 40, "n_test": 10},
+    "BARK4": {"seed": 3, "width": 8, "n_train": 40, "n_test": 10, "names": "oak"},
     "BARK": {"seed": 3, "width": 8, "n_train": 40, "n_test": 10},
 }
 

@@ -1,4 +1,4 @@
-"""Bark, its stand-in, and scikit-learn's digits: read, cut, held out, refused."""
+"""Bark, its stand-ins, and scikit-learn's digits: read, cut, held out, refused."""
 
 import numpy as np
 import pytest
@@ -155,7 +155,7 @@ def test_damaged_archives_are_refused(tmp_path, ending):
 def test_missing_bark_is_told_where_to_go(tmp_path, monkeypatch):
     monkeypatch.delenv("DPM_DATA", raising=False)
     assert not datasets.at_hand("BARK")
-    advice = "T01 to T04 .* Lazebnik .* 'bark' .* DPM_DATA .*--dataset TEXTURE"
+    advice = "T01 to T04 .* Lazebnik .* 'bark' .* DPM_DATA .*--dataset BARK4"
     with pytest.raises(ValueError, match=f"no bark is at hand: put .*{advice}"):
         load_bark()
     with pytest.raises(ValueError, match=f"there is no .*nowhere: put .*{advice}"):
@@ -191,24 +191,36 @@ def test_bad_settings_of_bark_are_refused(bark, settings, match):
         load_bark(**settings)
 
 
-# -- the stand-in, and the digits ----------------------------------------------------
+# -- the stand-ins, and the digits ---------------------------------------------------
 
 needs_textures = pytest.mark.skipif(
     not datasets.at_hand("TEXTURE"), reason="scikit-image is not installed"
 )
 
 
-@needs_textures
-@pytest.mark.parametrize("name", sorted(textures.TEXTURES))
-def test_textures_hold_out_their_right_half(name):
-    data = datasets.load("TEXTURE", names=name, **SMALL)
-    source = textures.texture(name)
+STRIPS = [
+    pytest.param(dataset, read, name, marks=[needs_textures] * (dataset == "TEXTURE"))
+    for dataset, read, names in (
+        ("TEXTURE", textures.texture, textures.TEXTURES),
+        ("BARK4", textures.bark4, textures.BARK4),
+    )
+    for name in sorted(names)
+]
+
+
+@pytest.mark.parametrize("dataset, read, name", STRIPS)
+def test_photographs_hold_out_their_right_half(dataset, read, name):
+    data = datasets.load(dataset, names=name, **SMALL)
+    source = read(name)
     assert source.shape == (512, 512) and source.dtype == np.uint8
     (whole,) = data.whole
     assert whole.shape == (1, 512, 256)
     table = np.rint((whole[0] * data.scale + data.shift) * 255)
     np.testing.assert_array_equal(table, source[:, 256:])
-    for X, side in ((data.X_train, source[:, :256]), (data.X_test, source[:, 256:])):
+    fresh = data.paint(60, np.random.default_rng(1))
+    assert (fresh != data.X_train).any()
+    left, right = source[:, :256], source[:, 256:]
+    for X, side in ((data.X_train, left), (fresh, left), (data.X_test, right)):
         patches = np.rint((X * data.scale + data.shift) * 255).astype(np.uint8)
         windows = np.lib.stride_tricks.sliding_window_view(side, (8, 8))
         cut = {window.tobytes() for window in windows.reshape(-1, 64)}
@@ -230,6 +242,7 @@ def test_textures_are_mixed_and_drawn_by_the_seed():
     [
         ({"names": "bark"}, "unknown texture 'bark': there are brick, grass, gravel"),
         ({"names": ""}, "unknown texture ''"),
+        ({"names": "grass, grass"}, "names = 'grass, grass': name each picture once"),
         ({"held_out": 7}, "held_out = 7: of 512 columns, patches of 8 x 8 need 8"),
         ({"held_out": 505}, "held_out = 505"),
         ({"width": 300}, "patches of 300 x 300"),
@@ -244,12 +257,39 @@ def test_bad_settings_of_textures_are_refused(settings, match):
 def test_without_scikit_image_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(textures.importlib.util, "find_spec", lambda name: None)
     assert not datasets.at_hand("TEXTURE")
-    with pytest.raises(ValueError, match="brick.png of scikit-image is not there"):
+    missing = "brick.png is not there: install the version of scikit-image"
+    with pytest.raises(ValueError, match=missing):
         datasets.load("TEXTURE")
     (tmp_path / "brick.png").write_bytes(picture_file(gradient(1)))
     monkeypatch.setattr(textures, "texture_file", lambda name: tmp_path / "brick.png")
-    with pytest.raises(ValueError, match="is another picture: install the version"):
+    with pytest.raises(ValueError, match="is another file than it was: install"):
         datasets.load("TEXTURE")
+
+
+def test_four_barks_are_at_hand_and_mixed():
+    assert datasets.at_hand("BARK4")
+    data = datasets.load("BARK4", **SMALL)
+    assert len(data.whole) == 4 and data.settings["names"] == "birch,oak,pine,willow"
+    two = datasets.load("BARK4", names="oak, pine", **SMALL)
+    assert len(two.whole) == 2 and two.settings["names"] == "oak,pine"
+    with pytest.raises(ValueError, match="unknown kind of bark 'elm': there are birch"):
+        datasets.load("BARK4", names="oak,elm", **SMALL)
+    licence = (textures.BARK4_FOLDER / "LICENSE").read_text()
+    assert licence.startswith("MIT License")
+
+
+def test_a_bark_that_is_altered_or_missing_is_refused(monkeypatch, tmp_path):
+    """Where only the end is other than it was, the picture looks the same."""
+    oak = (textures.BARK4_FOLDER / "oak.png").read_bytes()
+    monkeypatch.setattr(textures, "BARK4_FOLDER", tmp_path)
+    remedy = "install the package again"
+    with pytest.raises(ValueError, match=f"bark4/oak.png is not there: {remedy}"):
+        datasets.load("BARK4", names="oak", **SMALL)
+    (tmp_path / "oak.png").write_bytes(oak + b" ")
+    with pytest.raises(ValueError, match=f"bark4/oak.png is another file .*: {remedy}"):
+        datasets.load("BARK4", names="oak", **SMALL)
+    (tmp_path / "oak.png").write_bytes(oak)
+    assert len(datasets.load("BARK4", names="oak", **SMALL).X_train) == 60
 
 
 def test_digits_are_all_there_once():

@@ -71,7 +71,8 @@ def test_noise_must_be_positive(noise):
 
 def test_unknown_dataset_lists_those_there_are():
     match = (
-        "'IMAGENET': there are BARK, CIFAR10, .*DIGITS, HEARTBEAT, IMAGES, MNIST, SWISS"
+        "'IMAGENET': there are BARK, BARK4, CIFAR10, .*DIGITS, HEARTBEAT, IMAGES, "
+        "MNIST, SWISS"
     )
     with pytest.raises(ValueError, match=match):
         datasets.load("IMAGENET")

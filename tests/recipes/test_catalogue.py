@@ -27,7 +27,7 @@ def test_every_set_of_images_has_the_papers_recipe_and_a_quick_one():
         assert ours.model_args["trajectory_length"] == T
         assert 0 < named("quick", dataset).decay_steps < ours.decay_steps
     assert named("paper", "MNIST").model_args["n_hidden_conv"] == 0  # dense alone
-    for dataset in ("DEAD_LEAVES", "TEXTURE", "BARK"):
+    for dataset in ("DEAD_LEAVES", "TEXTURE", "BARK", "BARK4"):
         for name in ("paper", "ours"):
             model = named(name, dataset).model_args
             assert model["n_hidden_dense_lower"] == 0 and model["n_scales"] > 1
@@ -41,15 +41,16 @@ def test_recipes_for_pictures_can_be_built_and_nothing_else_has_changed(dataset)
     recipe = named("pictures", dataset)
     assert recipe.dataset == dataset and recipe.rule == "Adam"
     assert recipe.t_per_image and recipe.stratified_t and recipe.ema >= 0.999
-    shape = {"spatial_width": 28 if dataset == "MNIST" else 32}
+    shape = {"spatial_width": {"MNIST": 28, "BARK4": 64}.get(dataset, 32)}
     shape["n_colors"] = 3 if dataset == "CIFAR10" else 1
     args = {**recipe.model_args, **shape}
     model = dataclasses.replace(recipe, model_args=args).build_model()
-    assert model.trajectory_length == 1000 and model.mlp.dtype == "float32"
+    assert model.trajectory_length == (500 if dataset == "BARK4" else 1000)
+    assert model.mlp.dtype == "float32"
     convolutions = model.mlp.mlp_conv is not None
     assert convolutions == (dataset != "MNIST")
     assert (model.weighting == "between") != convolutions
-    assert recipe.fresh == (dataset == "DEAD_LEAVES")
+    assert recipe.fresh == (dataset in ("DEAD_LEAVES", "BARK4"))
     for name in ("reference", "paper", "ours", "quick"):  # all off, as they were
         older = named(name, dataset)
         assert (older.ema, older.stratified_t, older.fresh) == (0, False, False)
