@@ -15,11 +15,13 @@ import pytensor.tensor as pt
 from scipy.optimize import minimize
 from tqdm import tqdm
 
+from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Brick, Constant, IsotropicGaussian, Orthogonal
 from dpm.blocks.checks import as_rng, check_count, check_data
 from dpm.diffusion import gaussian
 
 ROWS = 50_000  # pixels scored at once
+PART = 2_000  # pixels whose slopes are computed at once
 
 
 class MCGSM(Brick):
@@ -166,8 +168,19 @@ class Whitened:
         return self.offset + U @ self.slope + self.scale * self.mcgsm.sample(U, rng)
 
 
-def objective(mcgsm, X, y):
+def objective(mcgsm, X, y, dtype=None):
     """Compile-time door to the cost: theta (n,) to minus the mean log p and its slope.
+
+    What is computed of a part of the pixels stays in the processor's cache, and takes
+    a third of the time that all of them at once take.
+
+    Parameters
+    ----------
+    mcgsm : MCGSM
+        Keeps its parameters: only their values are taken, as the start.
+    X, y : ndarray, shapes (n, n_in) and (n,)
+    dtype : str, optional
+        That all but the sum over parts is computed in; the mixture's own if left out.
 
     Returns
     -------
@@ -175,26 +188,48 @@ def objective(mcgsm, X, y):
     theta : ndarray
         The parameters as they are now, in one vector.
     """
-    variables = list(mcgsm.parameters.values())
-    shapes = [v.get_value().shape for v in variables]
-    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])[:-1]
-    inputs = [pt.tensor(shape=a.shape, dtype=mcgsm.dtype) for a in (X, y)]
-    cost = -mcgsm.log_prob(*inputs).mean()
-    compute = pytensor.function(inputs, [cost, *pt.grad(cost, variables)])
+    dtype = dtype or mcgsm.dtype
+    with precision(dtype):
+        twin = MCGSM(mcgsm.n_in, *mcgsm.log_precision.type.shape)
+        variables = list(twin.parameters.values())
+        inputs = [pt.tensor(shape=(None, *a.shape[1:]), dtype=dtype) for a in (X, y)]
+        cost = -twin.log_prob(*inputs).sum()
+        compute = pytensor.function(inputs, [cost, *pt.grad(cost, variables)])
+    n_parts = -(-len(X) // PART)
+    parts = [np.array_split(a.astype(dtype), n_parts) for a in (X, y)]
 
     def value_and_slope(theta):
-        for v, part, shape in zip(
-            variables, np.split(theta, ends), shapes, strict=True
-        ):
-            v.set_value(part.reshape(shape))
-        value, *slopes = compute(X, y)
+        twin.set_parameter_values(as_values(mcgsm, theta))
+        sums = [np.zeros(()), *(np.zeros(v.type.shape) for v in variables)]
+        for part in zip(*parts, strict=True):
+            for total, found in zip(sums, compute(*part), strict=True):
+                total += np.asarray(found)
+        value, *slopes = (total / len(X) for total in sums)
         return float(value), np.concatenate([np.ravel(s) for s in slopes])
 
-    return value_and_slope, np.concatenate([v.get_value().ravel() for v in variables])
+    values = mcgsm.get_parameter_values().values()
+    return value_and_slope, np.concatenate([value.ravel() for value in values])
+
+
+def as_values(brick, theta) -> dict:
+    """One vector cut into arrays of the brick's parameters, by path."""
+    shapes = {path: v.type.shape for path, v in brick.parameters.items()}
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
+    parts = zip(shapes.items(), np.split(theta, ends[:-1]), strict=True)
+    return {path: part.reshape(shape) for (path, shape), part in parts}
 
 
 def fit(
-    X, y, n_components=8, n_scales=6, *, max_iter=500, seed=0, progress=True, name="fit"
+    X,
+    y,
+    n_components=8,
+    n_scales=6,
+    *,
+    max_iter=500,
+    n_first=0,
+    seed=0,
+    progress=True,
+    name="fit",
 ) -> Whitened:
     """Fit p(y | x) by maximum likelihood, with L-BFGS on all of the data.
 
@@ -203,6 +238,9 @@ def fit(
     X : ndarray, shape (n, n_in)
     y : ndarray, shape (n,)
     n_components, n_scales, max_iter : int
+    n_first : int
+        If not 0, `max_iter` steps on so many of the rows come first. They are as many
+        times cheaper as they are fewer, and leave little to do for those on all.
     seed : int
         Of the start.
 
@@ -216,7 +254,16 @@ def fit(
         raise ValueError(f"{len(X)} rows of X, but {len(y)} numbers y")
     rng = np.random.default_rng(seed)
     model = Whitened(X, y, n_components, n_scales, rng)
-    cost, theta = objective(model.mcgsm, *model.whiten(X, y))
+    X, y = model.whiten(X, y)
+    for n in ([n_first] if 0 < n_first < len(X) else []) + [len(X)]:
+        cost, theta = objective(model.mcgsm, X[:n], y[:n], "float32")
+        theta = climb(cost, theta, max_iter, f"{name}, {n} pixels", progress)
+        model.mcgsm.set_parameter_values(as_values(model.mcgsm, theta))
+    return model
+
+
+def climb(cost, theta, max_iter, name, progress) -> np.ndarray:
+    """The vector at which L-BFGS from `theta` ends, minimising `cost`."""
     options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "maxcor": 20}
     with tqdm(
         desc=name, total=max_iter, leave=False, disable=not progress or None
@@ -234,8 +281,7 @@ def fit(
             callback=callback,
             options=options,
         )
-    cost(found.x)  # the parameters are those of the last try otherwise
-    return model
+    return found.x
 
 
 def neighbourhood(radius: int) -> np.ndarray:
@@ -261,7 +307,7 @@ class PictureModel:
         Of the neighbourhood: 2 radius (radius + 1) pixels.
     n_pixels : int
         So many of all, drawn at random, for each of the two.
-    n_components, n_scales, max_iter, seed :
+    n_components, n_scales, max_iter, n_first, seed :
         Of `fit`.
     """
 
@@ -274,6 +320,7 @@ class PictureModel:
         n_scales: int = 6,
         *,
         max_iter: int = 500,
+        n_first: int = 0,
         seed: int = 0,
         progress: bool = True,
     ):
@@ -293,6 +340,7 @@ class PictureModel:
                 n_components,
                 n_scales,
                 max_iter=max_iter,
+                n_first=n_first,
                 seed=seed,
                 progress=progress,
                 name=f"MCGSM, {part}",
