@@ -16,7 +16,7 @@ from dpm.blocks.checks import check_count
 from dpm.commands import OneLineParser, command_line, parse_model_args, versions
 from dpm.datasets.catalogue import image_sets
 from dpm.diffusion.bound import to_bits
-from dpm.evaluation.mcgsm import PictureModel
+from dpm.evaluation.picture_model import PictureModel
 from dpm.evaluation.report import mean_and_error, some_rows
 from dpm.recipes.catalogue import named
 
