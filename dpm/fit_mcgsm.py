@@ -16,7 +16,7 @@ from dpm.blocks.checks import check_count
 from dpm.commands import OneLineParser, command_line, parse_model_args, versions
 from dpm.datasets.catalogue import image_sets
 from dpm.diffusion.bound import to_bits
-from dpm.evaluation.mcgsm import PictureModel
+from dpm.evaluation.picture_model import PictureModel
 from dpm.evaluation.report import mean_and_error, some_rows
 from dpm.recipes.catalogue import named
 
@@ -66,6 +66,7 @@ def parse_args(argv=None):
     add("--n-components", type=int, default=8)
     add("--n-scales", type=int, default=6)
     add("--max-iter", type=int, default=500, help="of L-BFGS (500)")
+    add("--n-first", type=int, default=0, help="of the pixels, to start with (none)")
     add("--n-images", type=int, default=None, help="held-out pictures to score (all)")
     add("--seed", type=int, default=0)
     add("--export", metavar="FILE", help="write the model as .npz")
@@ -79,6 +80,7 @@ def main(argv=None) -> int:
     try:
         for name in ("n_pixels", "max_iter"):
             check_count(getattr(args, name), name, 1)
+        check_count(args.n_first, "n_first")
         typed = parse_model_args(args.data_args, "--data-args")
         settings = {**named("ours", args.dataset).data_args, **typed}
         data = datasets.load(args.dataset, **settings)
@@ -90,6 +92,7 @@ def main(argv=None) -> int:
             args.n_components,
             args.n_scales,
             max_iter=args.max_iter,
+            n_first=args.n_first,
             seed=args.seed,
         )
         seconds = time.perf_counter() - started

@@ -3,15 +3,14 @@
 Two functions write files: `save_figure` any figure, `save_images` images.
 """
 
-import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation
 from matplotlib.colors import ListedColormap
 
 from dpm.blocks.checkpoint import write_whole
+from dpm.player import player
 
 DATA, NOISE, MODEL = "#1f5fa8", "#7a7a7a", "#c2571a"  # readable without colour vision
 
@@ -145,33 +144,40 @@ def slider(states: dict, label: str, color=DATA) -> str:
         ax.set_title(f"t = {times[frame]}")
         return (artist,)
 
-    html = FuncAnimation(fig, draw, frames=len(times)).to_jshtml(default_mode="once")
-    plt.close(fig)
-    return make_self_contained(html, label)
+    return player(fig, draw, len(times), label)
 
 
-ICONS = {
-    "minus": "&minus;",
-    "fast-backward": "|&#x25C0;",
-    "step-backward": "&#x25C2;|",
-    "play fa-flip-horizontal": "&#x25C0;",
-    "pause": "&#x275A;&#x275A;",
-    "play": "&#x25B6;",
-    "step-forward": "|&#x25B8;",
-    "fast-forward": "&#x25B6;|",
-    "plus": "+",
-}
+def picture_slider(states: dict, label: str, limits=(0.0, 1.0)) -> str:
+    """Pictures that change with t, as HTML with a slider that needs no network.
 
+    Parameters
+    ----------
+    states : dict
+        Times t to pictures (n, colours, height, width); one frame each.
+    label : str
+        What the pictures show, read out by screen readers.
+    limits : (float, float)
+        Values shown black and white.
 
-def make_self_contained(html: str, label: str) -> str:
-    """Free matplotlib's player of its icon font, and of ids that change every time."""
-    html = re.sub(r"<link[^>]*font-awesome[^>]*>", "", html)
-    for name, sign in ICONS.items():
-        html = html.replace(f'<i class="fa fa-{name}"></i>', f"<b>{sign}</b>")
-    for number, unique in enumerate(sorted(set(re.findall(r"[0-9a-f]{32}", html)))):
-        html = html.replace(unique, f"player{number}")
-    html = html.replace("<img ", f'<img alt="{label}" ', 1)
-    return html.replace('type="range"', f'type="range" aria-label="{label}"', 1)
+    Returns
+    -------
+    str
+        As of `slider`. Each pixel takes two by two of the screen's.
+    """
+    times = list(states)
+    canvases = [image_grid(X, limits=limits) for X in states.values()]
+    height, width = 2 * np.array(canvases[0].shape[:2])
+    fig = plt.figure(figsize=(width / 72, (height + 24) / 72), dpi=72, layout="none")
+    ax = fig.add_axes((0, 0, 1, height / (height + 24)))
+    artist = ax.imshow(canvases[0], cmap="gray", vmin=0, vmax=1, aspect="auto")
+    ax.axis("off")
+
+    def draw(frame):
+        artist.set_data(canvases[frame])
+        ax.set_title(f"t = {times[frame]}", fontsize=10)
+        return (artist,)
+
+    return player(fig, draw, len(times), label)
 
 
 def plot_images(X, n_columns=None, limits=None, width: float = 6.0):
@@ -191,20 +197,44 @@ def plot_images(X, n_columns=None, limits=None, width: float = 6.0):
     -----
     Reference: ``plot_images`` and ``show_receptive_fields`` in ``viz.py``.
     """
-    X = np.asarray(X, dtype=float)
-    n, colors, h, w = X.shape
-    n_columns = n_columns or int(np.ceil(np.sqrt(n)))
-    n_rows = -(-n // n_columns)
-    low, high = limits or (X.min(), X.max())
-    canvas = np.ones((n_rows * (h + 1) - 1, n_columns * (w + 1) - 1, colors))
-    for number, image in enumerate((X - low) / max(high - low, 1e-12)):
-        row, column = divmod(number, n_columns)
-        top, left = row * (h + 1), column * (w + 1)
-        canvas[top : top + h, left : left + w] = image.transpose(1, 2, 0).clip(0, 1)
+    canvas = image_grid(X, n_columns, limits)
     fig, ax = plt.subplots(figsize=(width, width * canvas.shape[0] / canvas.shape[1]))
-    ax.imshow(canvas if colors == 3 else canvas[..., 0], cmap="gray", vmin=0, vmax=1)
+    ax.imshow(canvas, cmap="gray", vmin=0, vmax=1)
     ax.axis("off")
     return fig
+
+
+def image_grid(X, n_columns=None, limits=None) -> np.ndarray:
+    """One picture of many, with white lines between: what `plot_images` shows.
+
+    Parameters
+    ----------
+    X, n_columns, limits
+        As of `plot_images`.
+
+    Returns
+    -------
+    ndarray, shape (height, width) or (height, width, 3)
+        In 0..1.
+    """
+    X = np.asarray(X, dtype=float)
+    colors = X.shape[1]
+    low, high = limits or (X.min(), X.max())
+    grey = ((X - low) / max(high - low, 1e-12)).clip(0, 1)
+    canvas = _tiled(grey.transpose(0, 2, 3, 1), n_columns, 1.0)
+    return canvas if colors == 3 else canvas[..., 0]
+
+
+def _tiled(images, n_columns, between: float) -> np.ndarray:
+    """Images (n, height, width, ...) on one canvas, with lines of a value between."""
+    n, h, w = images.shape[:3]
+    n_columns = n_columns or int(np.ceil(np.sqrt(n)))
+    size = -(-n // n_columns) * (h + 1) - 1, n_columns * (w + 1) - 1
+    canvas = np.full((*size, *images.shape[3:]), between)
+    for number, image in enumerate(images):
+        row, column = divmod(number, n_columns)
+        canvas[row * (h + 1) :, column * (w + 1) :][:h, :w] = image
+    return canvas
 
 
 def save_figure(fig, path) -> None:
@@ -281,14 +311,7 @@ def receptive_fields(theta, most: int = 100):
     else:
         return None
     images = images[:most]
-    n_columns = int(np.ceil(np.sqrt(len(images))))
-    h, w = images.shape[1:]
-    n_rows = -(-len(images) // n_columns)
-    canvas = np.full((n_rows * (h + 1) - 1, n_columns * (w + 1) - 1), images.max())
-    for number, image in enumerate(images):
-        row, column = divmod(number, n_columns)
-        canvas[row * (h + 1) :, column * (w + 1) :][:h, :w] = image
-    return canvas
+    return _tiled(images, None, images.max())
 
 
 def plot_monitors(costs, records: dict, label: str, smooth: int = 100):

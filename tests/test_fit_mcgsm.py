@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpm import datasets
-from dpm.evaluation import mcgsm
+from dpm.evaluation.picture_model import PictureModel
 
 
 def test_a_model_can_be_stored_and_read_again(tmp_path, capsys):
@@ -20,7 +20,7 @@ def test_a_model_can_be_stored_and_read_again(tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     arrays, meta = checkpoint.load(out)
     assert meta["report"] == report and meta["data"]["settings"]["noise"] == 4.0
-    model = mcgsm.PictureModel.from_arrays(arrays)
+    model = PictureModel.from_arrays(arrays)
     data = datasets.load("DEAD_LEAVES", n_train=40, n_test=4, width=10, noise=4.0)
     again = fit_mcgsm.score(model, fit_mcgsm.pictures(data, data.X_test, [0, 2]))
     assert again["log p"]["value"] == pytest.approx(report["log p"]["value"])
@@ -31,6 +31,6 @@ def test_a_model_can_be_stored_and_read_again(tmp_path, capsys):
         10,
     )
     with pytest.raises(ValueError, match="'shape' is missing"):
-        mcgsm.PictureModel.from_arrays({})
+        PictureModel.from_arrays({})
     assert fit_mcgsm.main(["--n-pixels", "0"]) == 2
     assert "n_pixels = 0" in capsys.readouterr().err

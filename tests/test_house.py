@@ -26,6 +26,7 @@ FLOORS = (  # from the ground up; a room may import those below, and its own fol
     "variants",
     "model",
     "sfo",
+    "player",
     "viz",
     "sampler",
     "datasets",

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.linalg import toeplitz
-from scipy.signal import lfilter
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 
 from dpm.evaluation import mcgsm, mean_and_error
 
@@ -38,15 +36,6 @@ def by_loop(model, x, y):
         mu = value["mean"][c] + value["predictor"][:, c] @ x
         each[c, s] = norm.pdf(y, mu, precision**-0.5)
     return np.log((choice / choice.sum() * each).sum())
-
-
-def autoregressive(n, width, a=0.7, b=0.6, sigma=0.5, seed=0):
-    """Gaussian pictures: a times the left pixel, b times the upper, -ab of both."""
-    noise = sigma * np.random.default_rng(seed).standard_normal(
-        (n, width + 60, width + 60)
-    )
-    X = lfilter([1], [1, -a], lfilter([1], [1, -b], noise, axis=1), axis=2)
-    return X[:, 60:, 60:]
 
 
 def test_it_is_the_definition_and_integrates_to_one():
@@ -104,71 +93,46 @@ def test_fitting_finds_a_planted_mixture():
     assert (exact - plain.log_prob(X_new, y_new)).mean() > 0.1
 
 
-@pytest.fixture(scope="module")
-def reader():
-    """Knows Gaussian pictures of 6 x 6 pixels."""
-    images = autoregressive(2500, 6)
-    return mcgsm.PictureModel(images, 1, 10_000, 2, 1, max_iter=150, progress=False)
+def test_parts_of_the_data_add_up(monkeypatch, compiled):
+    """In JAX, whose arrays are not added to in place; with a part that is shorter."""
+    model, rng = planted(), np.random.default_rng(6)
+    X, y = rng.standard_normal((23, 3)), rng.standard_normal(23)
+    cost, theta = mcgsm.objective(model, X, y)
+    value, slope = cost(theta)
+    monkeypatch.setattr(mcgsm, "PART", 6)
+    for dtype, rtol in (("float64", 1e-10), ("float32", 1e-4)):
+        by_parts, slopes = mcgsm.objective(model, X, y, dtype)[0](theta)
+        assert by_parts == pytest.approx(value, rel=rtol) and value > 0.1
+        np.testing.assert_allclose(slopes, slope, rtol=rtol, atol=rtol)
 
 
-def test_an_autoregressive_process_has_its_entropy_rate(reader):
-    """Inside; and over whole small pictures, the exact Gaussian density."""
-    width, a, b, sigma = 6, 0.7, 0.6, 0.5
-    test = autoregressive(1500, width, seed=1)
-    log_p = reader.log_prob(test)
-    rate = -0.5 * np.log(2 * np.pi * np.e * sigma**2)
-    mean, error = mean_and_error(reader.inside(log_p))
-    assert mean == pytest.approx(rate, abs=4 * error) and error < 0.01
-    along, down = (toeplitz(k ** np.arange(width)) / (1 - k**2) for k in (a, b))
-    whole = multivariate_normal(cov=sigma**2 * np.kron(down, along))
-    exact = whole.logpdf(test.reshape(len(test), -1))
-    gap, error = mean_and_error((exact - log_p.sum(axis=(1, 2))) / width**2)
-    assert -4 * error < gap < 0.02  # nats a pixel; the edge has many cases
+def test_a_start_on_few_rows_is_followed_by_all(monkeypatch):
+    truth, rng, sizes = planted(), np.random.default_rng(7), []
 
+    def climb(cost, theta, *_):
+        sizes.append(cost)
+        return theta + len(sizes)
 
-def test_pixels_are_read_in_order(reader):
-    """A pixel's score does not change with those that are read later."""
-    images = autoregressive(1, 6)
-    before = reader.log_prob(images)
-    r, c = 2, 3
-    changed = images.copy()
-    changed[0, r, c + 1 :] += 1.0
-    changed[0, r + 1 :] -= 1.0
-    after = reader.log_prob(changed)
-    np.testing.assert_allclose(before[0, :r], after[0, :r])
-    np.testing.assert_allclose(before[0, r, : c + 1], after[0, r, : c + 1])
-    assert (abs(before - after)[0, r, c + 1 :] > 1e-3).all()
+    monkeypatch.setattr(mcgsm, "climb", climb)
+    monkeypatch.setattr(
+        mcgsm, "objective", lambda model, X, y, _: (len(X), values(model))
+    )
 
+    def values(model):
+        return np.concatenate(
+            [v.ravel() for v in model.get_parameter_values().values()]
+        )
 
-def test_neighbours_are_where_they_should_be():
-    images = np.arange(2 * 5 * 6, dtype=float).reshape(2, 5, 6)
-    model = mcgsm.PictureModel.__new__(mcgsm.PictureModel)
-    model.offsets, model.shape = mcgsm.neighbourhood(1), (5, 6)
-    assert model.offsets.tolist() == [[-1, -1], [-1, 0], [-1, 1], [0, -1]]
-    at = np.array([1]), np.array([2]), np.array([3])
-    assert model.context(images, *at, "inside").tolist() == [[38, 39, 40, 44]]
-    corner = np.array([1]), np.array([1]), np.array([5])
-    told = model.context(images, *corner, "edge").tolist()
-    assert told == [[34, 35, 0, 40, 1, 1, 0, 1]]
-
-
-def test_pictures_are_drawn_as_they_were(reader):
-    """Of the upper left corner, where edge and inside meet, all covariances."""
-    drawn = reader.sample(4000, np.random.default_rng(5), progress=False)
-    corner = drawn[:, :2, :3].reshape(4000, -1)
-    along, down = (0.7, 3), (0.6, 2)
-    along, down = (toeplitz(k ** np.arange(n)) / (1 - k**2) for k, n in (along, down))
-    exact = 0.25 * np.kron(down, along)
-    np.testing.assert_allclose(np.cov(corner.T), exact, atol=0.12)
-    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.06)
+    X = rng.standard_normal((60, 3))
+    y = truth.sample(X, rng)
+    found = [mcgsm.fit(X, y, 2, 2, n_first=n, progress=False) for n in (0, 20)]
+    assert sizes == [60, 20, 60]
+    once, twice = (values(model.mcgsm) for model in found)
+    np.testing.assert_allclose(twice - once, 2 + 3 - 1)
 
 
 def test_bad_input_is_refused():
-    images = autoregressive(3, 8)
-    with pytest.raises(ValueError, match="no pixel with a full neighbourhood"):
-        mcgsm.PictureModel(images, 4)
-    with pytest.raises(ValueError, match=r"of shape \(3, 64\)"):
-        mcgsm.PictureModel(images.reshape(3, 64))
+    images = np.random.default_rng(8).random((3, 8, 8))
     with pytest.raises(ValueError, match="they have no density"):
         mcgsm.fit(images[:, :, 0], images[:, 0, 0])
     with pytest.raises(ValueError, match="3 rows of X, but 2"):

@@ -1,0 +1,51 @@
+"""Frames with a slider, as HTML that needs no network and is the same each time."""
+
+import re
+
+import matplotlib.pyplot as plt
+from matplotlib.animation import FuncAnimation
+
+ICONS = {
+    "minus": "&minus;",
+    "fast-backward": "|&#x25C0;",
+    "step-backward": "&#x25C2;|",
+    "play fa-flip-horizontal": "&#x25C0;",
+    "pause": "&#x275A;&#x275A;",
+    "play": "&#x25B6;",
+    "step-forward": "|&#x25B8;",
+    "fast-forward": "&#x25B6;|",
+    "plus": "+",
+}
+
+
+def player(fig, draw, n_frames: int, label: str) -> str:
+    """The frames that `draw` makes of a figure, which is then closed.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure
+    draw : callable
+        Called with the number of a frame.
+    n_frames : int
+    label : str
+        What the picture shows, read out by screen readers.
+
+    Returns
+    -------
+    str
+        matplotlib's own player, with its icon font and its random names replaced.
+    """
+    html = FuncAnimation(fig, draw, frames=n_frames).to_jshtml(default_mode="once")
+    plt.close(fig)
+    return make_self_contained(html, label)
+
+
+def make_self_contained(html: str, label: str) -> str:
+    """Free matplotlib's player of its icon font, and of ids that change every time."""
+    html = re.sub(r"<link[^>]*font-awesome[^>]*>", "", html)
+    for name, sign in ICONS.items():
+        html = html.replace(f'<i class="fa fa-{name}"></i>', f"<b>{sign}</b>")
+    for number, unique in enumerate(sorted(set(re.findall(r"[0-9a-f]{32}", html)))):
+        html = html.replace(unique, f"player{number}")
+    html = html.replace("<img ", f'<img alt="{label}" ', 1)
+    return html.replace('type="range"', f'type="range" aria-label="{label}"', 1)
