@@ -1,11 +1,12 @@
 """Draw and keep what the pages show of a kept model of images, and its scores.
 
-    python book/keep_samples.py mnist_tails          # 1,000 samples, 1,000 + 1,000 K
-    python book/keep_samples.py mnist_dense 1000 --limit 20
+    python book/keep_samples.py mnist_tails --fill 200  # 1,000 samples, 1,000 + 1,000 K
+    python book/keep_samples.py mnist_dense --limit 20
 
 Writes ``book/checkpoints/NAME_samples.npz``: samples as grey levels 0..255, drawn from
-seed 0, and K - L_null of so many held-out and so many training pictures, each over all
-t, in bits per pixel.
+seed 0; K - L_null of so many held-out and so many training pictures, each over all t,
+in bits per pixel; and, of the first samples, the left half filled in anew, in the three
+ways of `WAYS`.
 """
 
 import argparse
@@ -21,12 +22,33 @@ from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
 
 KEPT = Path(__file__).parent / "checkpoints"
 BATCH = 100  # samples that walk together
+WAYS = (  # how the half that is known is put back
+    {"known_noise": False},
+    {"known_noise": True},
+    {"known_noise": True, "repeats": 4},
+)
 
 
 def draw(model, n: int) -> np.ndarray:
     """Grey levels (n, *shape of a picture), uint8; the first walks from seed 0."""
     parts = [model.sample(min(BATCH, n - i), seed=i) for i in range(0, n, BATCH)]
     return np.round(255 * np.concatenate(parts)).astype(np.uint8)
+
+
+def fill(model, samples) -> np.ndarray:
+    """The left halves of pictures filled in, (ways, n, *shape of a picture) uint8."""
+    known = np.zeros(samples.shape[-2:], dtype=bool)
+    known[:, known.shape[1] // 2 :] = True
+    filled = [
+        np.concatenate(
+            [
+                model.fill_in(samples[i : i + BATCH] / 255, known, seed=i, **way)
+                for i in range(0, len(samples), BATCH)
+            ]
+        )
+        for way in WAYS
+    ]
+    return np.round(255 * np.array(filled)).astype(np.uint8)
 
 
 def scores(model, X, n: int) -> np.ndarray:
@@ -41,6 +63,7 @@ def main(argv=None) -> int:
     parser.add_argument("name", help="of a file in book/checkpoints")
     parser.add_argument("n", type=int, nargs="?", default=1000, help="how many (1000)")
     parser.add_argument("--limit", type=float, help="guess_limit, in place of its own")
+    parser.add_argument("--fill", type=int, default=0, help="so many halves, too")
     args = parser.parse_args(argv)
     model = dpm.load(KEPT / f"{args.name}.npz")
     if args.limit is not None:
@@ -51,6 +74,8 @@ def main(argv=None) -> int:
         "K_test": scores(model, data.X_test, args.n),
         "K_train": scores(model, data.X_train, args.n),
     }
+    if args.fill:
+        arrays["fillings"] = fill(model, arrays["samples"][: args.fill])
     meta = {"name": args.name, "guess_limit": args.limit, "seed": 0}
     checkpoint.save(KEPT / f"{args.name}_samples.npz", arrays, meta)
     return 0
