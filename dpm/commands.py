@@ -4,6 +4,7 @@ import argparse
 import ast
 import os
 import platform
+import re
 import shlex
 import sys
 from importlib import metadata
@@ -25,17 +26,28 @@ def parse_model_args(text: str, option: str = "--model-args") -> dict:
     The reference evaluates this text as code.
     """
     try:
-        call = ast.parse(f"dict({text})", mode="eval").body
+        source = f"dict({text})"
+        call = ast.parse(source, mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("names are missing")
         if any(item.arg is None for item in call.keywords):
             raise ValueError("stars are not allowed")
-        return {item.arg: ast.literal_eval(item.value) for item in call.keywords}
-    except (SyntaxError, ValueError, TypeError) as error:
+        return {item.arg: _literal(item, source) for item in call.keywords}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ValueError(
-            f"{option} {text!r} cannot be read ({error}): write names and plain "
+            f"{option} {text!r} cannot be read ({why}): write names and plain "
             "values, such as \"n_scales=3, variant='paper'\""
         ) from None
+
+
+def _literal(item, source: str):
+    """The value of ``name=value``, or ValueError that shows what was typed."""
+    try:
+        return ast.literal_eval(item.value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        typed = ast.get_source_segment(source, item.value)
+        raise ValueError(f"{item.arg} = {typed} is not a plain value") from None
 
 
 def parse_bool(text: str) -> bool:
@@ -54,8 +66,31 @@ def given_options(args, names) -> dict:
 
 def command_line(program: str = "dpm.train") -> str:
     """What was typed, without the folders of this machine, to be typed again."""
-    words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
-    return " ".join([f"python -m {program}", *map(quoted, words)])
+    return " ".join([f"python -m {program}", *map(quoted, map(portable, sys.argv[1:]))])
+
+
+PATH_IN_QUOTES = re.compile(r"""(['"])([^'"]*/[^'"]*)\1""")
+
+
+def portable(word: str) -> str:
+    """A word without folders: of a path its last part, also inside of settings."""
+    if PATH_IN_QUOTES.search(word):
+        return PATH_IN_QUOTES.sub(lambda m: m[1] + last_part(m[2]) + m[1], word)
+    option, equals, value = word.partition("=")
+    if equals and option.startswith("--"):
+        return option + equals + last_part(value)
+    return last_part(word)
+
+
+def last_part(path: str) -> str:
+    """Of a path its last part; of a word without folders the word."""
+    return Path(path).name or path if os.sep in path else path
+
+
+def machine() -> dict:
+    """What a run was made on, as far as it shapes speed; no name of its own."""
+    return {"system": platform.system(), "processor": platform.machine(),
+            "cores": os.cpu_count()}  # fmt: skip
 
 
 def quoted(word: str) -> str:

@@ -1,10 +1,9 @@
 """``python -m dpm.evaluate DIR``: the numbers of a trained run."""
 
-import json
 import sys
 
 from dpm.blocks.average import CHOICES
-from dpm.blocks.checkpoint import export, rounded
+from dpm.blocks.checkpoint import check_export, export, json_text, rounded
 from dpm.commands import OneLineParser
 from dpm.diffusion.bound import to_bits
 from dpm.evaluation import evaluate, parzen, score_log_p
@@ -64,6 +63,7 @@ def parse_args(argv=None):
     )
     add("--seed", type=int, default=0, help="of all draws")
     add("--export", metavar="FILE", help="also write a small .npz")
+    add("--force", action="store_true", help="replace FILE, whatever it is, but a run")
     add(
         "--bits",
         type=int,
@@ -170,6 +170,8 @@ def main(argv=None) -> int:
     """Entry point of ``python -m dpm.evaluate``."""
     args = parse_args(argv)
     try:
+        if args.export:
+            check_export(args.export, args.force)
         model, recipe, meta = load_run(args.run, args.parameters)
         if args.guess_limit is not None:
             limit_guess(model, args.guess_limit, meta)
@@ -185,7 +187,7 @@ def main(argv=None) -> int:
         values, steps = made
         export(args.export, values, {**meta, **kept}, report, steps)
     if args.json:
-        print(json.dumps({"recipe": meta["recipe"], **report}, indent=2))
+        print(json_text({"recipe": meta["recipe"], **report}, indent=2))
         return 0
     show(report)
     return 0

@@ -4,7 +4,6 @@ The pictures are those that a diffusion model of the same ``--dataset`` learns a
 scored on, with the same noise of one grey level, in the same units.
 """
 
-import json
 import sys
 import time
 
@@ -70,6 +69,7 @@ def parse_args(argv=None):
     add("--n-images", type=int, default=None, help="held-out pictures to score (all)")
     add("--seed", type=int, default=0)
     add("--export", metavar="FILE", help="write the model as .npz")
+    add("--force", action="store_true", help="replace FILE, whatever it is, but a run")
     add("--json", action="store_true", help="print JSON")
     return parser.parse_args(argv)
 
@@ -78,6 +78,8 @@ def main(argv=None) -> int:
     """Entry point of ``python -m dpm.fit_mcgsm``."""
     args = parse_args(argv)
     try:
+        if args.export:
+            checkpoint.check_export(args.export, args.force)
         for name in ("n_pixels", "max_iter"):
             check_count(getattr(args, name), name, 1)
         check_count(args.n_first, "n_first")
@@ -111,7 +113,7 @@ def main(argv=None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if args.json:
-        print(json.dumps(report, indent=2))
+        print(checkpoint.json_text(report, indent=2))
         return 0
     for name in ("log p", "log p, inside"):
         row = report[name]

@@ -5,7 +5,6 @@
 """
 
 import dataclasses
-import os
 import time
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from dpm import extensions as d
 from dpm import viz
 from dpm.blocks import checkpoint
 from dpm.blocks.average import chosen_parameters
-from dpm.blocks.checkpoint import remove_unfinished
+from dpm.blocks.checkpoint import check_writable, remove_unfinished
 from dpm.blocks.checks import check_count
 from dpm.blocks.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
 from dpm.blocks.main_loop import MainLoop
-from dpm.commands import command_line, parse_model_args, versions
+from dpm.commands import command_line, machine, parse_model_args, versions
 from dpm.datasets.dataset import check_same_data
 from dpm.recipes.catalogue import TOYS, recipe_of
 from dpm.recipes.images import BATCHES_PER_EPOCH, ImageRecipe
@@ -89,6 +88,18 @@ def command_of(meta: dict) -> str:
             typed = f"--dataset {dataset}"
             command = command.replace(typed, f"{typed} --recipe ours", 1)
     return command
+
+
+def story(meta: dict | None) -> list[dict]:
+    """The commands that made a run so far, in order; [] of none.
+
+    Each with the step it began at, the steps it asked for, machine and versions. Of
+    files from before 0.3 the last command alone is known.
+    """
+    if not meta:
+        return []
+    told = {k: meta[k] for k in ("command", "versions") if k in meta}
+    return meta.get("story") or [told]
 
 
 def check_recipe(recipe, meta: dict) -> None:
@@ -218,6 +229,7 @@ class Run:
         n_steps = self.n_steps
         if isinstance(recipe, ImageRecipe):
             n_batches = len(self.data.X_train) // recipe.batch_size
+            n_steps = n_steps or self._asked_before()
             n_steps = n_steps or recipe.decay_steps or N_EPOCHS * n_batches
             loop.extensions.append(FinishAfter(n_steps))
             every = EXT_EVERY_N if self.ext_every_n is None else self.ext_every_n
@@ -231,14 +243,29 @@ class Run:
             loop.extensions.append(Checkpoint(path, self.description, every))
         return loop.run()
 
+    def _asked_before(self) -> int | None:
+        """The steps in all that a run which is resumed was asked for last."""
+        asked = [each.get("n_steps") for each in story(self.saved and self.saved[1])]
+        return next((n for n in reversed(asked) if n is not None), None)
+
     @property
     def description(self) -> dict:
         """What a checkpoint keeps of how it was made."""
-        meta = {
+        before = self.saved and self.saved[1]
+        now = {
             "command": command_line(),
-            "recipe": dataclasses.asdict(self.recipe),
+            "from_step": before["iterations_done"] if before else 0,
+            "n_steps": self.n_steps,
+            "machine": machine(),
             "versions": versions(),
+        }
+        told = [*story(before), now]
+        meta = {
+            "command": told[0]["command"],
+            "recipe": dataclasses.asdict(self.recipe),
+            "versions": now["versions"],
             "data": self.data.description,
+            "story": told,
         }
         return meta if self.start is None else {**meta, "start": self.start}
 
@@ -337,22 +364,6 @@ def train(
         save_every=save_every,
     )
     return run.train(output_dir, progress)
-
-
-def check_writable(path) -> Path:
-    """Prove that a folder can be written to, or can be made where it is not there."""
-    path = Path(path)
-    there = next(p for p in (path, *path.absolute().parents) if p.exists())
-    try:
-        probe = there / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(
-            f"output folder {path} cannot be written to ({error.strerror}): choose "
-            "another --output-dir"
-        ) from None
-    return path
 
 
 def check_output_dir(path) -> Path:

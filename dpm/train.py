@@ -6,8 +6,8 @@ knows how a step is taken: that is `dpm.blocks.main_loop`; what a run consists o
 """
 
 import argparse
+import contextlib
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -33,6 +33,7 @@ FOR_IMAGES = (
     "decay_steps", "t_per_image", "stratified_t", "symmetries", "fresh", "ema",
     "dropout_rate",
 )  # fmt: skip
+SETTINGS = "settings.json"  # of a run, for people to read
 OF_RUNS = ("n_steps", "ext_every_n", "plot_before_training", "save_every")
 EXAMPLES = """\
 examples:
@@ -289,8 +290,21 @@ def write_settings(folder, args, recipe) -> None:
         "recipe": dataclasses.asdict(recipe),
         "versions": versions(),
     }
-    text = json.dumps(settings, indent=2, default=str)
-    write_whole(Path(folder) / "settings.json", lambda f: f.write(text.encode()))
+    text = checkpoint.json_text(settings, indent=2, default=str)
+    write_whole(Path(folder) / SETTINGS, lambda f: f.write(text.encode()))
+
+
+def left_behind(folder) -> str:
+    """What is left of a run that stopped; without a checkpoint nothing is."""
+    if folder is None:
+        return ""
+    if (folder / checkpoint.FILE_NAME).exists():
+        return f"--resume_file {folder} goes on from the last checkpoint\n"
+    checkpoint.remove_unfinished(folder)
+    (folder / SETTINGS).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in it
+        folder.rmdir()
+    return "nothing is kept: there was no checkpoint yet\n"
 
 
 def main(argv=None) -> int:
@@ -300,16 +314,22 @@ def main(argv=None) -> int:
     try:
         run, folder = new_run(args) if args.resume_file is None else resumed_run(args)
         print(f"run: {folder}", flush=True)
+        begun = run.saved[1]["iterations_done"] if run.saved else -1
         loop = run.train(folder)
     except (ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
+        print(left_behind(folder), end="", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, for instance
+        print(f"error: {error.strerror or error}: {error.filename}", file=sys.stderr)
+        print(left_behind(folder), end="", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        if folder is None:
-            print("stopped before the run began")
-        else:
-            print(f"stopped; --resume_file {folder} goes on from the last checkpoint")
+        print("stopped")
+        print(left_behind(folder), end="")
         return 130
+    if not loop.iterations_done > begun:
+        print(f"the run has done the {begun} steps it was asked for: --n-steps goes on")
     recipe, n = run.recipe, min(1000, len(loop.costs))
     print(
         f"{loop.iterations_done} steps in {loop.seconds:.0f} s; {recipe.cost_name} "

@@ -1,6 +1,7 @@
 """Runs on disk: one ``.npz`` of plain arrays; any file written whole or not at all."""
 
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -56,6 +57,67 @@ def write_whole(path, write) -> None:
         raise
 
 
+def json_text(value, **options) -> str:
+    """JSON as everybody reads it: numbers that are not finite become null."""
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_writable(path, option: str = "--output-dir") -> Path:
+    """Prove that a folder can be written to, or can be made where it is not there."""
+    path = Path(path)
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there, prefix=PREFIX):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"output folder {path} cannot be written to ({error.strerror}): choose "
+            f"another {option}"
+        ) from None
+    return path
+
+
+def check_export(path, force: bool = False) -> None:
+    """Raise ValueError where `export` must not write, before anything is computed.
+
+    It may replace what it wrote before, other files if `force` says so, and never the
+    checkpoint of a run.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"--export {path}: there is no folder {path.parent}: make it, or choose "
+            "another file"
+        )
+    check_writable(path.parent, "--export")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise ValueError(f"--export {path} is not a file: choose another name")
+    try:
+        arrays, meta = load(path)
+    except ValueError:
+        arrays, meta = {}, {}
+    if "costs" in arrays or path.name == FILE_NAME:
+        raise ValueError(
+            f"--export {path} is the checkpoint of a run, which could not be resumed "
+            "any more: choose another file"
+        )
+    if "report" not in meta and not force:
+        raise ValueError(
+            f"--export {path} is there already, and is no exported model: choose "
+            "another file, or add --force to replace it"
+        )
+
+
 def save(path, arrays: dict, meta: dict) -> None:
     """Write arrays and their description, replacing the file in one move.
 
@@ -68,7 +130,7 @@ def save(path, arrays: dict, meta: dict) -> None:
     meta : dict
         Anything JSON can hold.
     """
-    text = json.dumps({"format": FORMAT, **meta}, sort_keys=True)
+    text = json_text({"format": FORMAT, **meta}, sort_keys=True)
     write_whole(
         path, lambda file: np.savez_compressed(file, meta=np.array(text), **arrays)
     )

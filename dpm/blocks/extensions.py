@@ -7,6 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dpm.blocks import checkpoint
+from dpm.blocks.main_loop import parameter_values
 
 
 class Extension:
@@ -155,11 +156,17 @@ class Printing(Extension):
 
 
 class Checkpoint(Extension):
-    """Save everything that a resumed run needs to go on as if never stopped."""
+    """Save everything that a resumed run needs to go on as if never stopped.
+
+    Parameters that are not finite are not saved: the last checkpoint stays.
+    """
 
     def __init__(self, path, meta: dict, every_n_steps: int = 1000):
         super().__init__(every_n_steps, before_training=True, after_training=True)
         self.path, self.meta = path, meta
 
     def do(self, main_loop):
-        checkpoint.save(self.path, *main_loop.snapshot(self.meta))
+        arrays, meta = main_loop.snapshot(self.meta)
+        parameters = parameter_values(arrays).values()
+        if all(np.isfinite(value).all() for value in parameters):
+            checkpoint.save(self.path, arrays, meta)

@@ -76,8 +76,8 @@ class MainLoop:
         recent = self.costs[-tolerated:]
         if len(recent) == tolerated and not np.isfinite(recent).any():
             raise FloatingPointError(
-                f"the cost became {cost} at step {step}: resume from the last "
-                "checkpoint with a lower learning rate, or start with one"
+                f"the cost became {cost} at step {step}: start anew with a lower "
+                "--lr, if you like with --start-from and the last checkpoint"
             )
 
     def record(self, name: str, value: float) -> None:

@@ -103,6 +103,7 @@ class HeartbeatRecipe(BaseRecipe):
         check_choice(self.dataset, ["HEARTBEAT"], "dataset")
         check_choice(self.schedule, sorted(SCHEDULES), "schedule")
         check_choice(self.rule, sorted(STEP_RULES), "rule")
+        check_count(self.seed, "seed")
         check_choice(self.dtype, ("float32", "float64"), "dtype")
         check_rate(self.rho, "rho")
         for name in ("gain", "learning_rate"):

@@ -1,6 +1,7 @@
 """The recipe of sets of images: what the reference's ``train.py`` sets up, and more."""
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,6 +100,7 @@ class ImageRecipe(BaseRecipe):
         check_choice(self.dataset, sorted(catalogue.image_sets()), "dataset")
         check_choice(self.dtype, ("float32", "float64"), "dtype")
         check_choice(self.rule, sorted(STEP_RULES), "rule")
+        check_count(self.seed, "seed")
         check_count(self.batch_size, "batch_size", 1)
         check_count(self.decay_steps, "decay_steps")
         check_positive(self.learning_rate, "learning_rate")
@@ -262,7 +264,8 @@ class ImageRecipe(BaseRecipe):
         rate = algorithm.step_rule.learning_rate
         if self.decay_steps:
             return half_cosine_extensions(rate, self.learning_rate, self.decay_steps)
-        return [SharedVariableModifier(rate, decay_learning_rate, BATCHES_PER_EPOCH)]
+        decay = functools.partial(decay_learning_rate, start=self.learning_rate)
+        return [SharedVariableModifier(rate, decay, BATCHES_PER_EPOCH)]
 
     @property
     def cost_name(self):

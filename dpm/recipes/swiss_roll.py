@@ -8,6 +8,7 @@ import pytensor.tensor as pt
 from dpm.blocks.algorithms import STEP_RULES
 from dpm.blocks.checks import (
     check_choice,
+    check_count,
     check_positive,
     check_rate,
     check_trajectory_length,
@@ -68,6 +69,7 @@ class SwissRollRecipe(BaseRecipe):
         check_rate(self.step1_beta, "step1_beta")
         check_choice(self.dataset, ["SWISS_ROLL"], "dataset")
         check_choice(self.rule, sorted(STEP_RULES), "rule")
+        check_count(self.seed, "seed")
         check_choice(self.schedule, ["baseline", "learned", "log_snr"], "schedule")
         for name in ("n_hidden", "batch_size", "n_steps", "width", "learning_rate"):
             check_positive(getattr(self, name), name)
