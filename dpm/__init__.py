@@ -6,10 +6,16 @@ result; algorithms and the main loop move the parameters; ``sampler`` walks back
 noise to data. `load` gives a trained model in one line, `fit` trains one.
 """
 
-from dpm.blocks.backend import select_mode
+from dpm.blocks import environment
 from dpm.version import __version__ as __version__
 
-select_mode()
+environment.prepare()
+try:
+    from dpm.blocks.backend import select_mode
+
+    select_mode()
+except (AttributeError, ValueError, OSError) as error:
+    environment.give_up(error)
 
 
 def __getattr__(name: str):

@@ -10,8 +10,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from dpm import variants, weightings
+from dpm.blocks.backend import as_tensor
 from dpm.blocks.bricks import no_dropout
-from dpm.blocks.checks import check_choice, check_count, check_trajectory_length
+from dpm.blocks.checks import check_choice, check_count, check_memory
+from dpm.blocks.checks import check_trajectory_length as check_length
 from dpm.diffusion import bound
 from dpm.diffusion.schedule import FIXED, FixedSchedule, PerturbedSchedule
 from dpm.diffusion.vectors import GaussianDiffusion, in_precision
@@ -106,7 +108,7 @@ class DiffusionModel(GaussianDiffusion):
         self.sum_over_t, self.weighting = choices["sum_over_t"], choices["weighting"]
         self.guess_limit = choices["guess_limit"]
         self.guess_tails = choices["guess_tails"]
-        self.trajectory_length = check_trajectory_length(trajectory_length)
+        self.trajectory_length = check_length(trajectory_length)
         self.temporal_basis = self.generate_temporal_basis(
             trajectory_length, n_temporal_basis, choices["bump_width"]
         )
@@ -132,6 +134,7 @@ class DiffusionModel(GaussianDiffusion):
             They sum to one at every t. Centres are spread evenly from the first step to
             the last.
         """
+        check_memory(4 * n_basis * trajectory_length, f"T = {trajectory_length}")
         xx = np.linspace(-1, 1, trajectory_length)
         x_centers = np.linspace(-1, 1, n_basis)
         width = bump_width * 2 / max(1, n_basis - 1)
@@ -291,10 +294,7 @@ class DiffusionModel(GaussianDiffusion):
 
     @in_precision
     def get_KL(self, X_noiseless, noise, t=None, uniform_draws=None, drop=no_dropout):
-        """As `dpm.diffusion.vectors.VectorDiffusion.get_KL`; rows serve too.
-
-        `uniform_draws` are of the shape of the noise. `t` need not be whole.
-        """
+        """As `dpm.diffusion.vectors.VectorDiffusion.get_KL`; t need not be whole."""
         return self.compare_steps(X_noiseless, noise, t, uniform_draws, drop)()
 
     def compare_steps(self, X_noiseless, noise, t, uniform_draws, drop):
@@ -344,7 +344,7 @@ class DiffusionModel(GaussianDiffusion):
     def _bits_per_pixel_below_null(self, K):
         """L_null - K, averaged, in bits per pixel."""
         gap = bound.null_log_likelihood(self.n_dim) - K.mean()
-        return bound.to_bits(gap) / self.spatial_width**2
+        return bound.to_bits(gap) / as_tensor(self.spatial_width**2)
 
     @in_precision
     def cost_single_t(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):

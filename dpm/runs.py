@@ -5,13 +5,13 @@
 """
 
 import dataclasses
-import time
 from pathlib import Path
 
 from dpm import extensions as d
 from dpm import viz
 from dpm.blocks import checkpoint
 from dpm.blocks.average import chosen_parameters
+from dpm.blocks.bricks import room_for
 from dpm.blocks.checkpoint import check_writable, remove_unfinished
 from dpm.blocks.checks import check_count
 from dpm.blocks.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
@@ -44,8 +44,9 @@ def load_run(path, parameters: str | None = None):
     """
     arrays, meta = checkpoint.load(path)
     recipe = recipe_of(meta)
-    model = recipe.build_model()
     values, which = chosen_parameters(arrays, meta, parameters)
+    with room_for(sum(value.size for value in values.values())):
+        model = recipe.build_model()
     model.set_parameter_values(values)
     meta = meta if which is None else {**meta, "parameters": which}
     recipe.resume_at(model, meta.get("iterations_done", 0))
@@ -364,38 +365,3 @@ def train(
         save_every=save_every,
     )
     return run.train(output_dir, progress)
-
-
-def check_output_dir(path) -> Path:
-    """Return the folder that runs are kept in, or raise ValueError."""
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        raise ValueError(
-            f"output folder {path} does not exist: make it, or choose another "
-            "--output-dir"
-        )
-    return check_writable(path)
-
-
-def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
-    """Make a new folder for a run, named after its model, data, suffix and time.
-
-    Notes
-    -----
-    Reference: ``create_log_dir`` in ``util.py``.
-    """
-    output_dir = check_output_dir(output_dir)
-    name = model_id + suffix + time.strftime("-%y%m%dT%H%M%S")
-    for number in range(100):  # two runs may start in the same second
-        folder = output_dir / (f"{name}-{number}" if number else name)
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ValueError(
-                f"the run's folder {folder} cannot be made ({error.strerror}): choose "
-                "another --suffix or --output-dir"
-            ) from None
-    raise ValueError(f"{output_dir} holds too many runs named {name}")

@@ -9,10 +9,11 @@ import argparse
 import contextlib
 import dataclasses
 import sys
+import time
 from pathlib import Path
 
 from dpm.blocks import checkpoint
-from dpm.blocks.checkpoint import write_whole
+from dpm.blocks.checkpoint import check_writable, write_whole
 from dpm.blocks.checks import check_choice
 from dpm.blocks.extensions import recent_bits
 from dpm.commands import (
@@ -26,7 +27,7 @@ from dpm.commands import (
 from dpm.datasets.catalogue import SOURCES
 from dpm.recipes.catalogue import TOYS, all_names, kind, named, names, recipe_of
 from dpm.recipes.images import ImageRecipe
-from dpm.runs import Run, check_output_dir, create_log_dir
+from dpm.runs import Run
 
 SHARED = ("seed", "batch_size", "learning_rate", "rule")  # every kind of recipe has
 FOR_IMAGES = (
@@ -279,6 +280,41 @@ def resumed_run(args) -> tuple[Run, Path]:
                 f"not {value!r}: leave the option out, or start a new run"
             )
     return Run(recipe, saved=saved, **options_of_run(args, recipe)), path.parent
+
+
+def check_output_dir(path) -> Path:
+    """Return the folder that runs are kept in, or raise ValueError."""
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise ValueError(
+            f"output folder {path} does not exist: make it, or choose another "
+            "--output-dir"
+        )
+    return check_writable(path)
+
+
+def create_log_dir(output_dir, model_id: str, suffix: str = "") -> Path:
+    """Make a new folder for a run, named after its model, data, suffix and time.
+
+    Notes
+    -----
+    Reference: ``create_log_dir`` in ``util.py``.
+    """
+    output_dir = check_output_dir(output_dir)
+    name = model_id + suffix + time.strftime("-%y%m%dT%H%M%S")
+    for number in range(100):  # two runs may start in the same second
+        folder = output_dir / (f"{name}-{number}" if number else name)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ValueError(
+                f"the run's folder {folder} cannot be made ({error.strerror}): choose "
+                "another --suffix or --output-dir"
+            ) from None
+    raise ValueError(f"{output_dir} holds too many runs named {name}")
 
 
 def write_settings(folder, args, recipe) -> None:

@@ -5,11 +5,16 @@ A brick has a name, children and parameters. Parameters enter by one door,
 are known by their path, such as ``swiss_roll/rbf.centers``.
 """
 
+import contextlib
+import math
+from contextvars import ContextVar
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from dpm.blocks.backend import aligned
+from dpm.blocks.checks import check_count, check_memory
 
 
 class IsotropicGaussian:
@@ -80,6 +85,9 @@ class Brick:
         -------
         shared variable
         """
+        n = math.prod(check_count(length, "a size") for length in shape)
+        _take(n, f"parameter {self.name}.{name}")
+        check_memory(n, f"parameter {self.name}.{name} of shape {shape}")
         value = np.full(shape, np.nan, dtype=self.dtype)
         variable = pytensor.shared(value, name=f"{self.name}.{name}", shape=shape)
         self._own[name] = (variable, initializer)
@@ -126,6 +134,8 @@ class Brick:
         for path, variable in parameters.items():
             shape = variable.get_value(borrow=True).shape
             given = np.asarray(values[path])
+            if given.dtype.kind not in "fiu":
+                raise ValueError(f"parameter {path} of type {given.dtype} is no number")
             if given.shape != shape:
                 raise ValueError(
                     f"parameter {path} has shape {given.shape}, but this model's has "
@@ -135,6 +145,33 @@ class Brick:
                 raise ValueError(f"parameter {path} holds NaN or infinite values")
         for path, variable in parameters.items():
             variable.set_value(aligned(values[path], self.dtype), borrow=True)
+
+
+_room: ContextVar = ContextVar("room", default=math.inf)
+
+
+@contextlib.contextmanager
+def room_for(n_numbers: int):
+    """Inside, bricks may make so many parameters and no more.
+
+    Settings out of a file may ask for anything; its arrays say how much there is.
+    """
+    token = _room.set(n_numbers)
+    try:
+        yield
+    finally:
+        _room.reset(token)
+
+
+def _take(n_numbers: int, what: str) -> None:
+    """Take room for parameters, or raise ValueError if there is none."""
+    left = _room.get() - n_numbers
+    if left < 0:
+        raise ValueError(
+            f"{what} has more numbers than the file holds: its settings and its arrays "
+            "do not belong together; copy it again from where it came"
+        )
+    _room.set(left)
 
 
 class Linear(Brick):

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,11 +17,16 @@ FILE_NAME = "checkpoint.npz"
 DAMAGE = (  # what reading a file that is cut, altered or of another kind can raise
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,  # a broken header of an array
     EOFError,
     KeyError,
+    MemoryError,
     NotImplementedError,
     OSError,
+    OverflowError,
     RuntimeError,
+    SyntaxError,
+    TypeError,
     ValueError,
 )
 LARGE = 50_000  # numbers, from which on --bits and --levels apply to an array

@@ -1,5 +1,7 @@
 """Checks of what a user hands in: one clear ValueError before any computing."""
 
+import os
+
 import numpy as np
 
 
@@ -79,6 +81,33 @@ def check_count(value, name: str, least: int = 0) -> int:
     if value < least:
         raise ValueError(f"{name} = {value}: it must be at least {least}")
     return int(value)
+
+
+def check_memory(n_numbers: int, what: str, size: int = 8) -> None:
+    """Raise ValueError where so many numbers do not fit the memory of this machine.
+
+    Parameters
+    ----------
+    n_numbers : int
+    what : str
+        What they are for, to be named in the message.
+    size : int
+        Bytes of each.
+    """
+    needed, there = n_numbers * size / 2**30, _memory() / 2**30
+    if needed > there:
+        raise ValueError(
+            f"{what} needs {needed:.3g} GiB of memory, and this machine has "
+            f"{there:.0f}: make it smaller"
+        )
+
+
+def _memory() -> float:
+    """Bytes of memory of this machine; no bound where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return np.inf
 
 
 def check_positive(value, name: str) -> None:

@@ -39,7 +39,7 @@ def gaussian_entropies(beta_arr, beta_cumulative, n_dim: int) -> Entropies:
         Dimensions of a sample.
     """
     step, given_data = (
-        n_dim * gaussian.entropy(pt.sqrt(as_tensor(b)))
+        as_tensor(n_dim) * gaussian.entropy(pt.sqrt(as_tensor(b)))
         for b in (_rates(beta_arr, "beta"), _rates(beta_cumulative, "beta_cumulative"))
     )
     return Entropies(step, given_data, n_dim * 0.5 * gaussian.LOG_2PI_E)
@@ -109,7 +109,7 @@ def lower_bound(kl, entropies: Entropies, n_terms=None):
     -------
     symbolic, shape of one row of `kl`
     """
-    total = kl.sum(axis=0) if n_terms is None else kl.mean(axis=0) * n_terms
+    total = kl.sum(axis=0) if n_terms is None else kl.mean(axis=0) * as_tensor(n_terms)
     H = entropies
     return -total + H.given_data[-1] - H.given_data[0] - H.prior
 

@@ -318,7 +318,7 @@ def recipe_of(meta: dict):
     try:
         saved = meta["recipe"]
         return kind(saved["dataset"])(**saved)
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f"the checkpoint is of another kind of model ({error})"
         ) from None
