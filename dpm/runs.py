@@ -262,7 +262,7 @@ class Run:
         }
         told = [*story(before), now]
         meta = {
-            "command": told[0]["command"],
+            "command": told[0].get("command", now["command"]),
             "recipe": dataclasses.asdict(self.recipe),
             "versions": now["versions"],
             "data": self.data.description,
