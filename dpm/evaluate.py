@@ -71,6 +71,13 @@ def parse_args(argv=None):
         help="in that file, large arrays keep N bits of mantissa, of ten",
     )
     add(
+        "--levels",
+        type=int,
+        metavar="N",
+        help="in that file, large arrays are rounded to N evenly spaced levels, an odd "
+        "number: 15 take half a byte a parameter",
+    )
+    add(
         "--guess-limit",
         type=float,
         metavar="V",
@@ -89,10 +96,13 @@ def parse_args(argv=None):
         help="settings of the data that changed since, such as \"path='bark.zip'\"",
     )
     args = parser.parse_args(argv)
-    for option, needs in (("bits", "export"), ("n_trajectories", "log_p")):
+    needed = {"bits": "export", "levels": "export", "n_trajectories": "log_p"}
+    for option, needs in needed.items():
         if getattr(args, option) is not None and getattr(args, needs) is None:
             option, needs = (name.replace("_", "-") for name in (option, needs))
             parser.error(f"--{option} is for --{needs}: add that, or leave it out")
+    if args.bits is not None and args.levels is not None:
+        parser.error("--bits and --levels are two ways to round: leave one out")
     return args
 
 
@@ -164,13 +174,16 @@ def main(argv=None) -> int:
         if args.guess_limit is not None:
             limit_guess(model, args.guess_limit, meta)
         if args.export:  # the score is to be that of what the file holds
-            values = rounded(model, recipe.tables(model), args.bits)
+            made = rounded(model, recipe.tables(model), args.bits, args.levels)
         report = score(model, data_of(recipe, meta, args.data_args), args)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if args.export:
-        export(args.export, values, {**meta, "bits": args.bits}, report)
+        kept = {"bits": args.bits, "levels": args.levels}
+        kept = {k: v for k, v in kept.items() if v is not None or k == "bits"}
+        values, steps = made
+        export(args.export, values, {**meta, **kept}, report, steps)
     if args.json:
         print(json.dumps({"recipe": meta["recipe"], **report}, indent=2))
         return 0

@@ -9,7 +9,7 @@ import inspect
 import numpy as np
 import pytensor.tensor as pt
 
-from dpm import variants
+from dpm import variants, weightings
 from dpm.blocks.bricks import no_dropout
 from dpm.blocks.checks import check_choice, check_count, check_trajectory_length
 from dpm.diffusion import bound
@@ -105,6 +105,7 @@ class DiffusionModel(GaussianDiffusion):
         self.mean, self.scale_beta_coeff = choices["mean"], choices["scale_beta_coeff"]
         self.sum_over_t, self.weighting = choices["sum_over_t"], choices["weighting"]
         self.guess_limit = choices["guess_limit"]
+        self.guess_tails = choices["guess_tails"]
         self.trajectory_length = check_trajectory_length(trajectory_length)
         self.temporal_basis = self.generate_temporal_basis(
             trajectory_length, n_temporal_basis, choices["bump_width"]
@@ -270,7 +271,7 @@ class DiffusionModel(GaussianDiffusion):
 
         A number, or a shared variable, which what was compiled with it reads anew.
         """
-        variants.check_guess_limit(variance, self.mean)
+        variants.check_of_guess(variance, self.mean, "guess_limit")
         self.guess_limit = variance
 
     def arrange(self, X_noiseless, noise, t):
@@ -314,8 +315,8 @@ class DiffusionModel(GaussianDiffusion):
 
         def KL(held=None):
             mean, variance = coefficients
-            mean = variants.hold(mean) if held == "mean" else mean
-            variance = variants.hold(variance) if held == "variance" else variance
+            mean = weightings.hold(mean) if held == "mean" else mean
+            variance = weightings.hold(variance) if held == "variance" else variance
             step = self.take_coefficients(X_noisy, at, mean, variance)
             divergence = self.kernel_divergence(*step, *posterior)
             return divergence.reshape(noise.type.shape[:-3])
@@ -349,7 +350,7 @@ class DiffusionModel(GaussianDiffusion):
     def cost_single_t(self, X_noiseless, noise, t, uniform_draws=None, drop=no_dropout):
         """`get_negL_bound` of a batch at the times t, weighted."""
         KL = self.compare_steps(X_noiseless, noise, t[:, 0], uniform_draws, drop)
-        return self._negL(variants.WEIGHTINGS[self.weighting](self, t, KL))
+        return self._negL(weightings.WEIGHTINGS[self.weighting](self, t, KL))
 
     @in_precision
     def cost(self, X_noiseless, draws, drop=no_dropout):

@@ -7,7 +7,6 @@ is a function and a line in its table; the model calls it by its name.
 import functools
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 
 from dpm.blocks.backend import as_tensor
@@ -16,10 +15,9 @@ from dpm.blocks.checks import check_choice, check_positive
 from dpm.diffusion import gaussian
 from dpm.diffusion.schedule import baseline, log_snr
 from dpm.regression import LeakyRelu, interpolated, repeated
+from dpm.weightings import WEIGHTINGS
 
 GUESS = 3.0, -14.0, 3.0  # what scales the log variance of a guess, and its ends
-FAINT = 0.02  # share of the variance, below which weighting "picture" counts less
-DOUBT = 0.01  # of the variance's gradient, that weighting "apart" lets through
 
 
 # -- the mean and deviation of a reverse step, from what the network says -----
@@ -45,7 +43,8 @@ def decay_towards(z, X_noisy, sigma):
 def guess(model, X_noisy, t, z, log_variance):
     """Mean and deviation of q(x^(t-1) | x^t, x^0), averaged over a Gaussian x^0.
 
-    That Gaussian is the network's guess N(z, e) times the likelihood of x^t.
+    That Gaussian is the network's guess N(z, e) times the likelihood of x^t. Where the
+    guess has tails, `widened`.
     """
     scale, least, most = GUESS
     if model.guess_limit is not None:
@@ -54,65 +53,37 @@ def guess(model, X_noisy, t, z, log_variance):
     sigma_guess = pt.exp(pt.clip(scale * log_variance, least, most) / 2)
     b = model.at(model.beta_cumulative, t)
     likelihood = X_noisy / pt.sqrt(1 - b), pt.sqrt(b / (1 - b))
+    if model.guess_tails is not None:
+        sigma_guess = widened(z, sigma_guess, *likelihood, model.guess_tails)
     x0, sigma_x0 = gaussian.product(z, sigma_guess, *likelihood)
     mu, sigma = model.get_posterior(x0, X_noisy, t)
     per_x0, _ = model.get_posterior(1.0, 0.0, t)
     return mu, pt.sqrt(sigma**2 + (per_x0 * sigma_x0) ** 2)
 
 
+def widened(z, sigma_guess, x, sigma, freedom: float):
+    """Deviation of a guess with the tails of Student's t, once x has been seen.
+
+    .. math:: e' = e\\,\\frac{\\nu + d^2}{\\nu + 1}, \\qquad
+        d^2 = \\frac{(x - z)^2}{e + \\sigma^2}
+
+    Such a guess is a Gaussian of a variance that is itself in doubt, e / w. One
+    observation x of it turns the mean of w from 1 into (nu + 1) / (nu + d^2) (Lange et
+    al., 1989; that is exact where the noise sigma of x is small beside the guess's).
+    So a guess that is wrong by many of its deviations stands back, and x is believed.
+
+    Parameters
+    ----------
+    z, sigma_guess, x, sigma : symbolic
+        Guess and observation, of one shape, or of shapes that broadcast.
+    freedom : float
+        nu, the degrees of freedom.
+    """
+    d2 = (x - z) ** 2 / (sigma_guess**2 + sigma**2)
+    return sigma_guess * pt.sqrt((freedom + d2) / (freedom + 1.0))
+
+
 MEANS = {"forward": forward, "equilibrium": equilibrium, "guess": guess}
-
-
-# -- what the divergences of a batch at the times t count in the cost, (batch,) -----
-#    KL is from `DiffusionModel.compare_steps`.
-
-
-def alike(model, t, KL):
-    """All terms of the bound count one."""
-    return KL() * 1.0  # which keeps the last bit of runs from before there were others
-
-
-def by_picture(model, t, KL):
-    """Every step asks for the picture with the same accuracy."""
-    return KL() * picture_weights(model, t)
-
-
-def apart(model, t, KL):
-    """What the network says of the mean learns by the picture, of the variance by K.
-
-    Each takes the other as it is, as of Nichol and Dhariwal (2021) the variance takes
-    the mean. The layers that both share get the sum of the two gradients, that of the
-    variance times `DOUBT`: as it is, it would drown the other, which counts the fine
-    steps least and the noisy ones most. To Adam the factor is nothing in the parameters
-    of the variance alone. (One run each of a small model of MNIST, 1500 steps,
-    K - L_null in bits/pixel: 3.0 with a factor of 1, 4.1 with 0.01, of another seed
-    3.8, and 3.4 with 0.001; by "picture" 3.5, by "bound" 3.8.)
-
-    The value is K's. What is added to it is zero, and brings in the gradient.
-    """
-    taught = DOUBT * KL("mean") + picture_weights(model, t) * KL("variance")
-    return hold(KL()) + (taught - hold(taught))
-
-
-def hold(value):
-    """A value that gradients take for given."""
-    return pytensor.gradient.disconnected_grad(value)
-
-
-def picture_weights(model, t):
-    """What a divergence counts where every step asks alike for the picture, (n_t,).
-
-    A divergence is about beta_t / (2 b_t) times the squared error of the noise that
-    the model sees in x^t (Ho et al., 2020), b_t being `beta_cumulative`. That is
-    (1 - b_t) / b_t times the squared error of the picture. The weights are scaled to an
-    average of one over all steps.
-    """
-    b = model.beta_cumulative
-    weights = b / model.beta_arr * b / (1.0 - b + FAINT)
-    return model.at(hold(weights / weights[1:].mean()), t).flatten()
-
-
-WEIGHTINGS = {"bound": alike, "picture": by_picture, "apart": apart}
 
 
 # -- the network: nonlinearities with the gain that makes up for them, and starts -----
@@ -230,6 +201,7 @@ VARIANTS = {
         "sum_over_t": "reference",
         "final_log_snr": None,
         "guess_limit": None,
+        "guess_tails": None,
     },
     "paper": {
         "mean": "equilibrium",
@@ -249,6 +221,7 @@ VARIANTS = {
         "sum_over_t": "exact",
         "final_log_snr": None,
         "guess_limit": None,
+        "guess_tails": None,
     },
 }
 
@@ -299,14 +272,15 @@ def choose(variant: str, given: dict) -> dict:
             dense layers.
         conv_start : {"isotropic", "pixels"}
             The same for the convolutions, by `CentredFilters`.
-        weighting : {"bound", "picture", "apart"}
+        weighting : {"bound", "between", "picture", "apart"}
             Of the terms in `cost`. "bound" weights all alike: the cost is then K, or an
             estimate of it. With "picture" every step asks for the picture in x^t with
             the same accuracy, but for the last steps, of whose variance the picture is
-            less than `FAINT`. So the noisy steps count most. With "apart" the network's
-            output for the mean has the gradient of "picture", that for the variance
-            the one of "bound" times `DOUBT`, and the cost is again K; for rates that
-            are not learned.
+            less than a fiftieth. So the noisy steps count most. "between" takes the
+            root of those weights. With "apart" the network's output for the mean has
+            the gradient of "picture", that for the variance the one of "bound" times a
+            hundredth, and the cost is again K; for rates that are not learned. See
+            `dpm.weightings`.
         sum_over_t : {"reference", "random", "exact"}
             The sum of Eq. 14 in `cost`: T times the term of one random t; T-1 times, as
             many as there are terms; or every term.
@@ -318,6 +292,11 @@ def choose(variant: str, given: dict) -> dict:
             For mean "guess": the largest variance that a guess may have. With a small
             one the network is believed where x^t would have been. Meant for a model
             that was trained without: samples lose their grain, and K falls.
+        guess_tails : float
+            For mean "guess": degrees of freedom of Student's t that the guess is then,
+            see `widened`. The fewer, the heavier its tails. Of data with surprises,
+            such as ink where no digit of the training set has any, a Gaussian guess
+            loses all that it gains elsewhere.
 
     Raises
     ------
@@ -330,7 +309,8 @@ def choose(variant: str, given: dict) -> dict:
     for name, allowed in CHOICES.items():
         check_choice(choices[name], allowed, name)
     check_positive(choices["bump_width"], "bump_width")
-    check_guess_limit(choices["guess_limit"], choices["mean"])
+    for name in ("guess_limit", "guess_tails"):
+        check_of_guess(choices[name], choices["mean"], name)
     weighting, sum_over_t = choices["weighting"], choices["sum_over_t"]
     if weighting != "bound" and sum_over_t != "random":
         raise ValueError(
@@ -351,17 +331,17 @@ def choose(variant: str, given: dict) -> dict:
     return choices
 
 
-def check_guess_limit(variance, mean: str) -> None:
-    """Raise ValueError unless a guess may be limited so; None is no limit."""
-    if variance is None:
+def check_of_guess(value, mean: str, name: str) -> None:
+    """Raise ValueError unless a guess may have that setting; None is none."""
+    if value is None:
         return
     if mean != "guess":
         raise ValueError(
-            f"guess_limit = {variance!r} is for mean = 'guess', not {mean!r}: leave it "
-            "out, or choose another model"
+            f"{name} = {value!r} is for mean = 'guess', not {mean!r}: leave it out, or "
+            "choose another model"
         )
-    if not hasattr(variance, "owner"):  # a PyTensor variable: not known yet
-        check_positive(variance, "guess_limit")
+    if not hasattr(value, "owner"):  # a PyTensor variable: not known yet
+        check_positive(value, name)
 
 
 def network_choices(choices: dict) -> dict:

@@ -23,6 +23,7 @@ FLOORS = (  # from the ground up; a room may import those below, and its own fol
     "diffusion",
     "exact",
     "regression",
+    "weightings",
     "variants",
     "model",
     "sfo",

@@ -122,6 +122,24 @@ def test_mean_and_variance_are_eqs_64_and_65_or_the_references_or_a_guess(mean, 
     np.testing.assert_allclose(numbers(mu), expected[mean], rtol=1e-10, atol=1e-12)
 
 
+def test_a_guess_with_tails_stands_back_where_it_is_wrong():
+    """As without tails for the same z, but its variance grows with the surprise."""
+    plain, tailed = (
+        small(mean="guess", scale_beta_coeff=False, guess_tails=nu)
+        for nu in (None, 3.0)
+    )
+    b = float(numbers(plain.beta_cumulative)[4])
+    t, z, e = constant([[4.0]]), np.array([[[[0.0]]]]), np.array([[[[0.01]]]])
+    for away in (0.0, 20.0):
+        seen = np.sqrt(0.01 + b / (1 - b)) * away  # so many deviations
+        X = constant(np.sqrt(1 - b) * (z + seen))
+        e_seen = e * (3.0 + away**2) / 4.0
+        found = tailed.take_coefficients(X, t, constant(z), constant(np.log(e) / 3))
+        same = plain.take_coefficients(X, t, constant(z), constant(np.log(e_seen) / 3))
+        for a, b_ in zip(found, same, strict=True):
+            np.testing.assert_allclose(numbers(a), numbers(b_), rtol=1e-9)
+
+
 def test_a_limited_guess_is_at_least_so_precise():
     model = small(mean="guess", scale_beta_coeff=False)
     X = images(3, model, np.random.default_rng(3))

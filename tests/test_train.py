@@ -456,6 +456,33 @@ def test_large_arrays_are_exported_with_fewer_bits(tmp_path, monkeypatch, capsys
     assert "bits = 11: half precision has 1 to 10" in capsys.readouterr().err
 
 
+def test_large_arrays_are_exported_on_levels(tmp_path, monkeypatch, capsys):
+    run_folder, out = tmp_path / "run", tmp_path / "15.npz"
+    runs.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
+    monkeypatch.setattr(checkpoint, "LARGE", 500)
+    words = [str(run_folder), "--export", str(out), "--levels", "15"]
+    assert evaluate.main(words) == 0
+    arrays, meta = checkpoint.load(out)
+    whole, _ = checkpoint.load(run_folder)
+    assert meta["levels"] == 15 and not any("step/" in name for name in arrays)
+    on_levels = 0
+    for path, value in arrays.items():
+        columns = value.reshape(len(value), -1) if value.ndim > 2 else value.T
+        n_levels = [len(np.unique(abs(column))) for column in columns]
+        on_levels += value.size >= 500 and max(n_levels) <= 8
+        off = np.abs(value - whole[path]).max() / np.abs(whole[path]).max(initial=1e-9)
+        assert off <= (0.5 if value.size >= 500 else 1e-6)
+    assert on_levels
+    model, *_ = runs.load_run(out)
+    for path, value in model.get_parameter_values().items():
+        np.testing.assert_array_equal(value, arrays[f"param/{path}"])
+    assert evaluate.main([*words[:-1], "16"]) == 2
+    assert "levels = 16: an odd number from 3 to 255" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        evaluate.main([*words, "--bits", "4"])
+    assert "two ways to round" in capsys.readouterr().err
+
+
 def test_a_guess_can_be_limited_when_it_is_scored(tmp_path, capsys):
     recipe = dataclasses.replace(
         RECIPE, model_args={**RECIPE.model_args, "mean": "guess"}

@@ -1,17 +1,16 @@
 """Where learning starts, and what else may be chosen of a model of images."""
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import pytest
-from modes import REWRITTEN_FOR_NUMBA
+from scipy import integrate, stats
+from small_images import GUESSED
 
-from dpm import evaluation
+from dpm import evaluation, variants
 from dpm.blocks.backend import numbers, precision
-from dpm.blocks.bricks import Dropout, no_dropout
 from dpm.diffusion import schedule
 from dpm.model import DiffusionModel
-from dpm.variants import CHOICES, DOUBT, VARIANTS
+from dpm.variants import CHOICES, VARIANTS
 
 
 def images(n, model, rng):
@@ -31,18 +30,39 @@ def small(**more):
 
 def test_choices_of_both_variants_are_known():
     for choices in VARIANTS.values():
-        numbers = {"bump_width", "final_log_snr", "guess_limit"}
+        numbers = {"bump_width", "final_log_snr", "guess_limit", "guess_tails"}
         assert choices.keys() - numbers == CHOICES.keys()
     paper = small(variant="paper", mean="forward")
     assert (paper.mean, paper.sum_over_t) == ("forward", "exact")
 
 
-def test_a_limit_is_for_a_guess_and_positive():
-    with pytest.raises(ValueError, match="guess_limit = 0.1 is for mean = 'guess'"):
-        small(mean="forward", guess_limit=0.1)
-    with pytest.raises(ValueError, match="guess_limit = 0: it must be positive"):
-        small(mean="guess", guess_limit=0)
-    assert small(mean="guess", guess_limit=0.1).guess_limit == 0.1
+@pytest.mark.parametrize("name", ["guess_limit", "guess_tails"])
+def test_a_limit_and_tails_are_for_a_guess_and_positive(name):
+    with pytest.raises(ValueError, match=f"{name} = 0.1 is for mean = 'guess'"):
+        small(mean="forward", **{name: 0.1})
+    with pytest.raises(ValueError, match=f"{name} = 0: it must be positive"):
+        small(mean="guess", **{name: 0})
+    assert getattr(small(mean="guess", **{name: 0.1}), name) == 0.1
+
+
+@pytest.mark.parametrize("freedom", [1.0, 4.0])
+def test_a_guess_with_tails_is_as_wide_as_its_variance_once_x_is_seen(freedom):
+    """Against the mean of w over its posterior, where x has next to no noise."""
+    z, deviation, noise = 0.3, 0.2, 1e-6
+    for x in (0.3, 0.5, 3.0):
+        widened = variants.widened(z, deviation, x, noise, freedom).eval()
+
+        def weight(w, power):
+            seen = stats.norm.pdf(x, z, deviation / np.sqrt(w))  # noqa: B023
+            prior = stats.gamma.pdf(w, freedom / 2, scale=2 / freedom)
+            return w**power * seen * prior
+
+        moments = [
+            integrate.quad(weight, 0, np.inf, power, epsabs=0, limit=200)[0]
+            for power in (0, 1)
+        ]
+        mean = moments[1] / moments[0]
+        assert widened**2 == pytest.approx(deviation**2 / mean, rel=1e-6)
 
 
 def test_the_dense_pathway_can_start_with_each_pixel_as_its_own_feature():
@@ -121,100 +141,6 @@ def test_the_rates_of_equal_steps_end_where_they_are_told():
         small(beta_start="log_snr", final_log_snr=20.0)
 
 
-def test_a_weighted_cost_is_for_one_random_time():
-    with pytest.raises(ValueError, match="weighting = 'picture' is for one random"):
-        small(sum_over_t="exact", weighting="picture")
-
-
-# -- mean and variance trained apart -----
-
-OF_IMAGES = dict(
-    trajectory_length=300,
-    n_hidden_conv=0,
-    n_hidden_dense_lower=6,
-    variant="paper",
-    sum_over_t="random",
-    learn_beta=False,
-    beta_start="log_snr",
-    mean="guess",
-)
-
-
-def cost_and_gradients(weighting, mode=None, dropout=None):
-    """Of the same model and draws, by what the gradient is of."""
-    model, rng = small(**OF_IMAGES, weighting=weighting), np.random.default_rng(0)
-    for variable in model.parameters.values():
-        shape = variable.get_value().shape
-        variable.set_value(0.3 * rng.standard_normal(shape))
-    X, noise = constant(rng.standard_normal((5, 32))), images(5, model, rng)
-    t = constant(np.array([[1.0], [40.0], [150.0], [220.0], [299.0]]))
-    draw = [(constant(noise), t, None)]
-    drop = Dropout(dropout) if dropout else no_dropout
-    cost = model.cost(X, draw, drop)
-    gradients = pytensor.grad(cost, list(model.parameters.values()))
-    masks = getattr(drop, "masks", [])
-    function = pytensor.function(masks, [cost, *gradients], mode=mode)
-    cost, *gradients = function(*(rng.random(m.type.shape) for m in masks))
-    gradients = dict(zip(model.parameters, map(np.asarray, gradients), strict=True))
-    gradients["mean"], gradients["variance"] = [], []
-    for letter in "Wb":  # of the last layer: (..., colours, 2, bumps)
-        last = gradients.pop(
-            f"diffusionmodel/mlp_conv_dense/MLP dense upper/linear_1.{letter}"
-        )
-        last = last.reshape(-1, model.n_colors, 2, model.n_temporal_basis)
-        gradients["mean"].append(last[:, :, 0].ravel())
-        gradients["variance"].append(last[:, :, 1].ravel())
-    for name in ("mean", "variance"):
-        gradients[name] = np.concatenate(gradients[name])
-    return float(cost), gradients
-
-
-@pytest.mark.parametrize("dropout", [None, 0.4])
-def test_mean_and_variance_can_be_trained_apart(dropout):
-    """What feeds one of them alone has the gradient that it is meant to have."""
-    (cost, apart), (by_bound, bound), (by_picture, picture) = (
-        cost_and_gradients(name, dropout=dropout)
-        for name in ("apart", "bound", "picture")
-    )
-    assert cost == pytest.approx(by_bound, rel=1e-12) != by_picture  # K is shown
-    np.testing.assert_allclose(apart["mean"], picture["mean"], rtol=1e-9, atol=1e-12)
-    expected = DOUBT * bound["variance"]
-    np.testing.assert_allclose(apart["variance"], expected, rtol=1e-9, atol=1e-12)
-    for wrong, name in ((bound, "mean"), (picture, "variance")):
-        assert not np.allclose(apart[name], wrong[name], rtol=0.1)
-    shared = [name for name in apart if name not in ("mean", "variance")]
-    assert len(shared) == 6 and all(apart[name].any() for name in shared)
-
-
-def test_both_modes_train_them_apart_alike(compiled):
-    (cost, jax), (other, numba) = (
-        cost_and_gradients("apart", mode) for mode in ("JAX", REWRITTEN_FOR_NUMBA)
-    )
-    assert cost == pytest.approx(other, rel=1e-9)
-    for name in jax:
-        np.testing.assert_allclose(jax[name], numba[name], rtol=1e-7, atol=1e-10)
-
-
-def test_the_bound_of_a_model_does_not_depend_on_how_it_is_trained():
-    X = np.random.default_rng(0).standard_normal((6, 32))
-    found = []
-    for weighting in ("bound", "picture", "apart"):
-        model = small(**{**OF_IMAGES, "trajectory_length": 6}, weighting=weighting)
-        model.initialize(np.random.default_rng(1))
-        found.append(evaluation.bound_all_t(model, X, progress=False)[0])
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
-
-
-def test_rates_that_are_learned_belong_to_neither():
-    with pytest.raises(
-        ValueError, match="says nothing of the rates: choose learn_beta"
-    ):
-        small(**{**OF_IMAGES, "learn_beta": True}, weighting="apart")
-    with pytest.raises(ValueError, match="weighting = 'apart' is for one random time"):
-        small(**{**OF_IMAGES, "sum_over_t": "exact"}, weighting="apart")
-
-
 def test_a_tiny_first_rate_and_a_faint_end_keep_their_digits_in_single_precision():
     """What `pictures` of MNIST asks for: steps of 2e-7, b_T 1e-4 from 1."""
     KL, rates = [], schedule.log_snr(1000, 1e-5, -9.0)
@@ -227,7 +153,7 @@ def test_a_tiny_first_rate_and_a_faint_end_keep_their_digits_in_single_precision
     for dtype in ("float64", "float32"):
         with precision(dtype):
             model = small(
-                **{**OF_IMAGES, "trajectory_length": 1000},
+                **{**GUESSED, "trajectory_length": 1000},
                 step1_beta=1e-5,
                 final_log_snr=-9.0,
             )

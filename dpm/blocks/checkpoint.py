@@ -22,7 +22,8 @@ DAMAGE = (  # what reading a file that is cut, altered or of another kind can ra
     RuntimeError,
     ValueError,
 )
-LARGE = 50_000  # numbers, from which on --bits applies to an array
+LARGE = 50_000  # numbers, from which on --bits and --levels apply to an array
+PARAMETER, STEP = "param/", "step/"  # what names of arrays begin with
 
 
 def remove_unfinished(folder) -> None:
@@ -124,11 +125,16 @@ def load(path) -> tuple[dict, dict]:
             f"{path} is an .npz file, but not a checkpoint of dpm ({FORMAT}): give "
             "the folder that 'python -m dpm.train --output-dir' wrote"
         )
-    return arrays, meta
+    steps = {k: arrays.pop(k) for k in list(arrays) if k.startswith(STEP)}
+    return on_steps(
+        arrays, {PARAMETER + k[len(STEP) :]: v for k, v in steps.items()}
+    ), meta
 
 
-def rounded(model, half=(), bits: int | None = None) -> dict:
-    """Parameters in the precision that is exported, which the model then has too.
+def rounded(
+    model, half=(), bits: int | None = None, levels: int | None = None
+) -> tuple[dict, dict]:
+    """Parameters as they are exported, whose values the model then has too.
 
     Parameters
     ----------
@@ -138,14 +144,66 @@ def rounded(model, half=(), bits: int | None = None) -> dict:
     bits : int, optional
         Put every array of `LARGE` or more numbers into half precision, and keep so many
         bits of its ten of mantissa: the file is compressed, and zeros take no room.
+    levels : int, optional
+        Put those arrays on so many evenly spaced levels instead, see `on_levels`.
+
+    Returns
+    -------
+    values, steps : dict
+        By path; where there is a step, the parameters are values times steps.
     """
-    values = {}
+    values, steps = {}, {}
     for path, value in model.get_parameter_values().items():
-        large = bits is not None and value.size >= LARGE
+        large = value.size >= LARGE
+        if large and levels is not None:
+            values[path], steps[path] = on_levels(value, levels)
+            continue
+        large = large and bits is not None
         value = value.astype("float16" if large or path in half else "float32")
         values[path] = round_mantissa(value, bits) if large else value
-    model.set_parameter_values(values)
-    return values
+    model.set_parameter_values(on_steps(values, steps))
+    return values, steps
+
+
+def on_steps(values: dict, steps: dict) -> dict:
+    """Parameters of whole numbers and steps, where there are any."""
+    return {k: v * steps[k] if k in steps else v for k, v in values.items()}
+
+
+def on_levels(x, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Round an array to evenly spaced levels, the same of both signs, and zero.
+
+    Each output has a step of its own: that of a few, up to the one that reaches its
+    largest number, which leaves the smallest squared error.
+
+    Parameters
+    ----------
+    x : array_like, shape (n_in, n_out) or (n_out, n_in, height, width)
+        Weights of a dense layer, or filters.
+    levels : int
+        Odd, 3 to 255.
+
+    Returns
+    -------
+    codes : ndarray of int8, shape of x
+        From -(levels - 1)/2 to (levels - 1)/2.
+    step : ndarray of float32, that broadcasts to x
+    """
+    if not (3 <= levels <= 255 and levels % 2):
+        raise ValueError(f"levels = {levels}: an odd number from 3 to 255 is due")
+    x = np.asarray(x, dtype="float32")
+    if not np.isfinite(x).all():
+        raise ValueError("a parameter is not finite: export an earlier checkpoint")
+    most = (levels - 1) // 2
+    inputs = tuple(range(1, x.ndim)) if x.ndim > 2 else 0
+    reach = np.abs(x).max(axis=inputs, keepdims=True) / most
+    best, error = np.ones_like(reach), np.full_like(reach, np.inf)
+    for share in np.linspace(1.0, 0.3, 15, dtype="float32"):
+        step = np.where(reach > 0, reach * share, 1)
+        off = np.clip(np.rint(x / step), -most, most) * step - x
+        off = (off**2).sum(axis=inputs, keepdims=True)
+        best, error = np.where(off < error, step, best), np.minimum(error, off)
+    return np.clip(np.rint(x / best), -most, most).astype("int8"), best
 
 
 def round_mantissa(x, bits: int) -> np.ndarray:
@@ -164,10 +222,11 @@ def round_mantissa(x, bits: int) -> np.ndarray:
     return (whole >> rest << rest).astype("uint16").view("float16")
 
 
-def export(path, values: dict, meta: dict, report: dict) -> None:
+def export(path, values: dict, meta: dict, report: dict, steps=None) -> None:
     """Write rounded parameters, how they were made, and their score.
 
     The file is for reading only: what resuming needs is left out.
     """
-    arrays = {f"param/{k}": v for k, v in values.items()}
+    arrays = {f"{PARAMETER}{k}": v for k, v in values.items()}
+    arrays |= {f"{STEP}{k}": v for k, v in (steps or {}).items()}
     save(path, arrays, {**meta, "report": report})

@@ -267,7 +267,7 @@ class ImageRecipe(BaseRecipe):
     @property
     def cost_name(self):
         """What a progress bar shows. A cost of weighted terms is not K."""
-        weighted = self.model_args.get("weighting") == "picture"
+        weighted = self.model_args.get("weighting") in ("picture", "between")
         return "weighted " * weighted + "K - L_null"
 
     def cost_in_bits(self, cost):

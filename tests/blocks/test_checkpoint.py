@@ -77,3 +77,27 @@ def test_a_folder_of_several_runs_is_not_guessed_at(finished, tmp_path):
         (tmp_path / name / checkpoint.FILE_NAME).write_bytes(file)
     with pytest.raises(ValueError, match="several runs: give one of a, b"):
         runs.load_run(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(40, 30), (6, 5, 3, 3)])
+def test_levels_are_the_nearest_of_a_good_step(shape):
+    x = np.random.default_rng(0).standard_t(2, shape).astype("float32")
+    codes, step = checkpoint.on_levels(x, 15)
+    assert codes.dtype == "int8" and np.abs(codes).max() == 7
+    off = np.abs(codes * step - x)
+    inside = np.abs(x) <= 7 * step
+    assert (off[inside] <= np.broadcast_to(step / 2, shape)[inside] + 1e-5).all()
+    inputs = tuple(range(1, x.ndim)) if x.ndim > 2 else 0
+    reach = np.abs(x).max(axis=inputs, keepdims=True) / 7
+    plain = (np.rint(x / reach) * reach - x) ** 2
+    assert ((off**2).sum(axis=inputs) <= plain.sum(axis=inputs) * (1 + 1e-6)).all()
+    assert (off**2).sum() < 0.97 * plain.sum()
+
+
+def test_levels_of_what_cannot_be_rounded():
+    assert not checkpoint.on_levels(np.zeros((3, 2)), 3)[0].any()
+    for levels in (1, 4, 257):
+        with pytest.raises(ValueError, match=f"levels = {levels}: an odd number"):
+            checkpoint.on_levels(np.ones((2, 2)), levels)
+    with pytest.raises(ValueError, match="not finite"):
+        checkpoint.on_levels(np.full((2, 2), np.nan), 15)

@@ -16,6 +16,16 @@ SMALL = dict(
     n_hidden_conv=0,
     n_layers_dense_lower=2,
 )
+GUESSED = dict(  # dense layers that guess the picture, and rates of equal steps
+    trajectory_length=300,
+    n_hidden_conv=0,
+    n_hidden_dense_lower=6,
+    variant="paper",
+    sum_over_t="random",
+    learn_beta=False,
+    beta_start="log_snr",
+    mean="guess",
+)
 
 
 def model_of_images(size=0.3, dtype="float64", **more):

@@ -49,13 +49,14 @@ def test_recipes_for_pictures_can_be_built_and_nothing_else_has_changed(dataset)
     assert model.mlp.dtype == "float32"
     convolutions = model.mlp.mlp_conv is not None
     assert convolutions == (dataset != "MNIST")
-    assert (model.weighting == "apart") != convolutions
+    assert (model.weighting == "between") != convolutions
     assert recipe.fresh == (dataset in ("DEAD_LEAVES", "BARK4"))
     for name in ("reference", "paper", "ours", "quick"):  # all off, as they were
         older = named(name, dataset)
         assert (older.ema, older.stratified_t, older.fresh) == (0, False, False)
         assert older.symmetries == "none"
-        assert older.model_args.get("weighting") != "apart"
+        assert older.model_args.get("weighting") not in ("apart", "between")
+        assert older.model_args.get("guess_tails") is None
         assert older.model_args.get("upsampling", "repeat") == "repeat"
 
 
@@ -69,7 +70,11 @@ def test_a_weighted_cost_is_not_shown_as_the_bound():
     assert by_picture.model_args["weighting"] == "picture"
     assert by_bound.cost_name == "K - L_null"
     assert by_picture.cost_name == "weighted K - L_null"
-    assert named("pictures", "MNIST").cost_name == "K - L_null"  # of "apart" it is
+    between = named("pictures", "MNIST")
+    assert between.cost_name == "weighted K - L_null"
+    apart = {**between.model_args, "weighting": "apart"}
+    apart = dataclasses.replace(between, model_args=apart)
+    assert apart.cost_name == "K - L_null"  # which its cost is
 
 
 def test_a_recipe_says_which_it_is():
