@@ -198,8 +198,8 @@ PICTURES = {
         **LONG,
     ),
     # The coarsest of five scales works on squares of 16 pixels, so that four layers see
-    # 124 pixels and more: the middle of a hole of 100 is 50 from its rim. Four patches a
-    # step of 128 x 128, or eight of 96 x 96, cost the same; after 300 steps K - L_null
+    # 124 pixels and more: the middle of a hole of 100 is 50 from its rim. Four patches
+    # of 128 x 128 a step, or eight of 96 x 96, cost the same; after 300 steps K - L_null
     # on held-out squares of 256 was lower, 1.75 and 1.88 bits a pixel for 1.95, one run
     # each; it was 1.83 with mean "guess". The steps of grey from a pixel to its right
     # neighbour are as skewed as to its left (below 0.12), so that a mirror makes more
