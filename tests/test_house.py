@@ -5,6 +5,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -136,6 +137,20 @@ def test_no_private_name_of_another_room(name):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             other = node.value.id in rooms
             assert not (other and is_private(node.attr)), ast.unparse(node)
+
+
+def test_what_is_no_code_comes_with_the_package():
+    """Pictures and licences beside the code, by the patterns of pyproject.toml."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
+    shipped = {
+        path
+        for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    others = {path for path in HOUSE.rglob("*") if path.is_file()} - set(ROOMS.values())
+    others = {path for path in others if "__pycache__" not in path.parts}
+    assert len(others) > 5 and not others - shipped
 
 
 def test_a_schedule_loads_no_compiler():

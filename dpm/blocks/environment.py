@@ -24,10 +24,13 @@ def prepare() -> None:
     if {"compiledir", "base_compiledir"} & _flags().keys():
         return
     folder = Path(os.path.expanduser("~")) / ".pytensor"
-    there = next(p for p in (folder, *folder.parents) if p.exists())
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return
-    chosen = Path(tempfile.gettempdir()) / f"pytensor-{os.getuid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError:
+        pass
+    chosen = tempfile.mkdtemp(prefix="pytensor-")  # nobody else can have put code there
     flags = os.environ.get("PYTENSOR_FLAGS")
     added = f"base_compiledir={chosen}"
     os.environ["PYTENSOR_FLAGS"] = f"{flags},{added}" if flags else added

@@ -102,9 +102,10 @@ def gradient_kurtosis(squares) -> np.ndarray:
     found = []
     for axis in (2, 1):
         step = np.diff(X, axis=axis)
-        step = step - step.mean(axis=(1, 2), keepdims=True)
-        fourth, square = (step**4).mean(axis=(1, 2)), (step**2).mean(axis=(1, 2))
-        found.append(fourth / np.maximum(square**2, np.finfo(float).tiny))
+        square = (step - step.mean(axis=(1, 2), keepdims=True)) ** 2
+        least = np.finfo(float).tiny  # steps that are all the same have no kurtosis
+        fourth, second = (square**2).mean(axis=(1, 2)), square.mean(axis=(1, 2))
+        found.append(fourth / np.maximum(second**2, least))
     return np.stack(found, axis=1)
 
 

@@ -198,12 +198,12 @@ PICTURES = {
         **LONG,
     ),
     # The coarsest of five scales works on squares of 16 pixels, so that four layers see
-    # 124 pixels and more: the middle of a hole of 100 is 50 from its rim. Four wider
-    # patches a step, of 128 x 128, cost the same; after 300 steps K - L_null was lower,
-    # 1.75 bits a pixel for 1.95, one run each, on held-out squares of 256, and 1.83
-    # with mean "guess". The steps of grey from a pixel to its right neighbour are as
-    # skewed as to its left (below 0.12), so that a mirror makes more bark; those from
-    # above are not the same as from below (oak: -0.35).
+    # 124 pixels and more: the middle of a hole of 100 is 50 from its rim. Four patches
+    # a step of 128 x 128, or eight of 96 x 96, cost the same; K - L_null of 300 steps
+    # on held-out squares of 256 was lower: 1.75 and 1.88 bits a pixel, for 1.95. With
+    # mean "guess" it was 1.83 (one run each). The steps of grey from a pixel to its
+    # right neighbour are as skewed as to its left (below 0.12), so that a mirror makes
+    # more bark; those from above are not the same as from below (oak: -0.35).
     "BARK4": ImageRecipe(
         "BARK4",
         batch_size=16,
