@@ -220,17 +220,21 @@ def load_digits(n_test=297, seed=0) -> Pictures:
     )
 
 
-def mnist_at_hand(files=MNIST_FILES) -> bool:
-    """Whether both files of MNIST are there; the images, if nothing else is said."""
-    return all(
-        any(map(Path.is_file, _places(f"mnist/{remote.name}")))
-        for remote in files.values()
-    )
+def mnist_at_hand() -> bool:
+    """Whether both files of MNIST's images are there."""
+    return _are_there(MNIST_FILES)
 
 
 def mnist_labels_at_hand() -> bool:
     """Whether both files of MNIST's labels are there."""
-    return mnist_at_hand(MNIST_LABELS)
+    return _are_there(MNIST_LABELS)
+
+
+def _are_there(files: dict) -> bool:
+    return all(
+        any(map(Path.is_file, _places(f"mnist/{remote.name}")))
+        for remote in files.values()
+    )
 
 
 def cifar10_at_hand() -> bool:
