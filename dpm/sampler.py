@@ -295,13 +295,14 @@ def reverse_trajectory(
     if start is None:
         pi = tuple(np.full(shape, part, dtype=float) for part in model.prior)
         X = np.asarray(kernels.sample(*r.start(pi), noise)).astype(model.dtype)
+        check_state(X, T)
     else:
         if r.has_own_start:
             raise ValueError("start and a factor that has its own: leave one out")
         T = check_count(start[0], "start[0]", 1)
         if T > model.trajectory_length:
             raise ValueError(f"start at t = {T}, but T = {model.trajectory_length}")
-        X = np.asarray(start[1]).reshape(shape).astype(model.dtype)
+        X = check_state(np.asarray(start[1]).reshape(shape).astype(model.dtype), T)
     yield T, X
     rho = model.prior if len(model.prior) == 1 else ()
     beta_arr = numbers(model.beta_arr)
@@ -309,7 +310,7 @@ def reverse_trajectory(
     def drawn(step, t):
         noise = kernels.noise(rng, shape).astype(model.dtype)
         X = kernels.sample(*r.apply(step, t), noise)
-        return np.asarray(X).astype(model.dtype)
+        return check_state(np.asarray(X).astype(model.dtype), t)
 
     for t in range(T - 1, -1 if last_step else 0, -1):
         X = drawn(as_tuple(get_mu_sigma(X, t)), t)
@@ -318,6 +319,16 @@ def reverse_trajectory(
             X = drawn(tuple(numbers(part) for part in back), t + 1)
             X = drawn(as_tuple(get_mu_sigma(X, t)), t)
         yield t, X
+
+
+def check_state(X, t: int):
+    """Return a state of a walk, or raise FloatingPointError where it is lost."""
+    if not np.isfinite(X).all():
+        raise FloatingPointError(
+            f"the walk holds {X[~np.isfinite(X)].flat[0]} at t = {t}: the factor r "
+            "asks for more than numbers hold there, or the model's parameters are bad"
+        )
+    return X
 
 
 def noisy_as_state(model, X_noisy, sigma: float) -> tuple:

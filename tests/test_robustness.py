@@ -9,10 +9,12 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from dpm import commands, evaluate, runs, train
+from dpm import commands, evaluate, evaluation, runs, sampler, train
 from dpm.blocks import bricks, checkpoint, checks
 from dpm.blocks.backend import precision
 from dpm.blocks.extensions import Checkpoint, FinishAfter
+from dpm.diffusion import factors
+from dpm.evaluation import parzen
 from dpm.extensions import decay_learning_rate
 from dpm.model import DiffusionModel
 from dpm.recipes import HeartbeatRecipe, ImageRecipe, SwissRollRecipe
@@ -239,6 +241,54 @@ def test_a_file_cannot_ask_for_more_than_it_holds(run, tmp_path):
 
 
 # -- numbers that are none -----
+
+
+def small_model(dtype="float32"):
+    with precision(dtype):
+        model = DiffusionModel(4, 1, trajectory_length=6, n_hidden_conv=0,
+                               n_hidden_dense_lower=4, n_temporal_basis=2)  # fmt: skip
+    model.initialize(np.random.default_rng(0))
+    return model
+
+
+def test_a_walk_says_at_which_step_it_was_lost():
+    model = small_model()
+
+    def lost(X, t):
+        return X * (np.nan if t == 3 else 1.0), np.ones_like(X)
+
+    with pytest.raises(FloatingPointError, match="the walk holds nan at t = 3"):
+        sampler.sample(model, 2, 0, get_mu_sigma=lost, progress=False)
+    with pytest.raises(FloatingPointError, match="the walk holds inf at t = 2"):
+        sampler.sample(model, 2, 0, start=(2, np.full((2, 16), np.inf)), progress=False)
+    for mean, deviation, words in (
+        (np.nan, 1.0, "holds nan"), (0.0, np.nan, "holds nan"),
+        (np.inf, 1.0, "infinite mean"), (0.0, 0.0, "must be positive"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            factors.Gaussian(mean, deviation)
+    steep = factors.Smooth(lambda X, t: (1e38 * X * 1e10).sum(axis=(1, 2, 3)))
+    with pytest.raises(FloatingPointError, match="at t = "):
+        sampler.sample(model, 2, 0, steep, progress=False)
+
+
+def test_a_bound_that_is_lost_is_named():
+    model, X = small_model(), np.zeros((3, 16))
+    X[1] = 1e30
+    for score in (
+        lambda: evaluation.bound_all_t(model, X, progress=False),
+        lambda: evaluation.bound_at_random_t(model, X, 2),
+    ):
+        with pytest.raises(ValueError, match=r"K of row 1 is .* \(1 of 3\)"):
+            score()
+
+
+def test_a_window_too_narrow_for_its_numbers_is_refused():
+    X = np.random.default_rng(0).random((5, 4))
+    for sigma in (0.0, 1e-30, -1.0, np.nan, [0.1, 1e-20]):
+        with pytest.raises(ValueError, match="a width must be positive"):
+            parzen.log_density(X, X[:2], sigma)
+    assert np.isfinite(parzen.log_density(X, X[:2], 1e-8)).all()
 
 
 def test_json_has_null_for_what_is_no_number(run, tmp_path, capsys):

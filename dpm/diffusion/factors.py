@@ -79,6 +79,9 @@ class Gaussian(Exact):
 
     def __init__(self, mean, deviation):
         super().__init__(mean, deviation)
+        if np.isinf(self.values[0]).any():
+            raise ValueError("r has an infinite mean: where nothing is known let the "
+                             "deviation be infinite")  # fmt: skip
         least = self.values[1].min(initial=np.inf)
         if not least > 0:
             raise ValueError(f"r has a deviation of {least:g}: it must be positive")

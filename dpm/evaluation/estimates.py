@@ -43,6 +43,21 @@ def compile_bound(model, batch_size: int, t_shape: tuple | None = None):
     return pytensor.function(inputs, [model.bound_of(KL, X, t_shape is None), KL])
 
 
+def check_scores(K, what: str = "row"):
+    """Return bounds, one for each row of data, or raise ValueError where one is lost.
+
+    A point so far out that its square overflows has no bound that numbers could hold.
+    """
+    lost = np.flatnonzero(~np.isfinite(K))
+    if lost.size:
+        raise ValueError(
+            f"K of {what} {lost[0]} is {K[lost[0]]} ({lost.size} of {len(K)}): its "
+            "numbers are too large for the model's precision, or its parameters are "
+            "bad; scale the data as those it was trained on"
+        )
+    return K
+
+
 def batches(n: int, size: int):
     """Cut n rows into batches, the last filled up with the first rows.
 
@@ -93,7 +108,7 @@ def bound_per_sample(model, X, n_draws: int = 2, seed: int = 0, batch_size: int 
             n_new = new.stop - new.start
             K[new] += K_part[:n_new] / n_draws
             kl += kl_part[:, :n_new].sum(axis=1) / (n_draws * len(X))
-    return K, kl
+    return check_scores(K), kl
 
 
 def bound_per_draw(model, X, n_draws: int = 100, seed: int = 0):
@@ -132,7 +147,7 @@ def bound_per_draw(model, X, n_draws: int = 100, seed: int = 0):
         K_part, kl_part = compute(X, noise.astype(model.dtype))
         K[i] = np.mean(K_part)
         kl += np.mean(kl_part, axis=1) / n_draws
-    return K, kl
+    return check_scores(K, "draw"), kl
 
 
 def _at_times(model, X, t, size: int, rng, compute):
@@ -191,7 +206,7 @@ def estimate_bound(model, X, n_draws: int = 3, seed: int = 0, compute=None):
         for t in tqdm(times, "evaluate", leave=False)
     ]
     K, KL = np.moveaxis(found, 1, 0)
-    return K.mean(axis=0), times, KL
+    return check_scores(K.mean(axis=0)), times, KL
 
 
 def bound_at_random_t(model, X, n_draws: int = 3, seed: int = 0):
@@ -257,4 +272,4 @@ def bound_all_t(model, X, seed: int = 0, progress: bool = True, compute=None):
         K_t, KL_t = _at_times(model, X, np.array([t]), size, rng, compute)
         K += K_t / n_terms  # each estimates the whole sum from its own term
         KL[t - 1] = KL_t.mean()
-    return K, KL
+    return check_scores(K), KL

@@ -78,8 +78,11 @@ def log_density(X, samples, sigma, progress: bool = True) -> np.ndarray:
     n, n_dim = samples.shape
     X = check_data(X, n_dim)
     sigmas = np.atleast_1d(np.asarray(sigma, dtype=float))
-    if sigmas.ndim != 1 or not ((sigmas > 0) & np.isfinite(sigmas)).all():
-        raise ValueError(f"sigma = {sigma}: a width must be positive")
+    least = np.finfo(np.float32).tiny ** 0.25  # whose square divides in float32
+    if sigmas.ndim != 1 or not ((sigmas > least) & np.isfinite(sigmas)).all():
+        raise ValueError(
+            f"sigma = {sigma}: a width must be positive, above {least:.0e}"
+        )
     centre = samples.mean(axis=0, dtype=float)
     samples = (samples - centre).astype(np.float32)
     length2 = np.einsum("ij,ij->i", samples, samples)
