@@ -258,12 +258,19 @@ def resumed_run(args) -> tuple[Run, Path]:
             f"{path} is not the {checkpoint.FILE_NAME} of a run: to go on from it, put "
             f"it under that name into a folder of its own, and give the folder"
         )
-    chosen = (args.dataset, args.data_args, args.model_args, args.recipe)
+    moved = parse_model_args(args.data_args, "--data-args")
+    chosen = (args.dataset, moved.keys() - {"path"}, args.model_args, args.recipe)
     if any((*chosen, args.start_from)):
         raise ValueError(
             "--resume_file goes on with the model and data of its run: leave out "
-            "--dataset, --data-args, --model-args, --recipe and --start-from"
+            "--dataset, --data-args (but for a path that has changed), --model-args, "
+            "--recipe and --start-from"
         )
+    if moved:  # the same pictures, which is checked, in another place
+        if not isinstance(recipe, ImageRecipe):
+            raise ValueError("--data-args is for images: leave it out")
+        recipe = dataclasses.replace(recipe, data_args={**recipe.data_args, **moved})
+        saved[1]["recipe"]["data_args"] = recipe.data_args
     for option in ("output_dir", "suffix"):
         if getattr(args, option) is not None:
             raise ValueError(

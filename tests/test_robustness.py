@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from PIL import Image
 
 from dpm import commands, evaluate, evaluation, runs, sampler, train
 from dpm.blocks import bricks, checkpoint, checks
@@ -297,3 +298,32 @@ def test_json_has_null_for_what_is_no_number(run, tmp_path, capsys):
     assert evaluate.main([str(run), "--json"]) == 0
     strict(capsys.readouterr().out)
     strict((run / "settings.json").read_text())
+
+
+# -- every remedy that a message names -----
+
+
+def test_pictures_that_moved_can_be_named_when_a_run_goes_on(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+    for number in range(4):
+        picture = Image.fromarray(rng.integers(0, 255, (12, 12), dtype=np.uint8))
+        picture.save(tmp_path / "here" / f"{number}.png")
+    out, model = tmp_path / "runs", TINY_IMAGES[-1]
+    out.mkdir()
+    words = ["--dataset", "IMAGES", "--batch-size", "4", "--ext-every-n", "0"]
+    words += ["--n-steps", "2", "--output-dir", str(out), "--model-args", model]
+    settings = "width=4, n_train=16, n_test=4"
+    typed = ["--data-args", f"path='{tmp_path / 'here'}', {settings}"]
+    assert train.main([*words, *typed]) == 0
+    (folder,) = out.iterdir()
+    for file in (tmp_path / "here").iterdir():
+        file.rename(tmp_path / "there" / file.name)
+    resume = ["--resume_file", str(folder), "--n-steps", "3"]
+    assert train.main(resume) == 2
+    assert "path" in capsys.readouterr().err
+    moved = ["--data-args", f"path='{tmp_path / 'there'}'"]
+    assert train.main([*resume, *moved]) == 0
+    assert train.main([*resume, "--data-args", "width=8"]) == 2
+    assert "but for a path that has changed" in capsys.readouterr().err

@@ -5,6 +5,7 @@ its archive is, or else from the user's cache, or else from the first mirror tha
 it with the right SHA-256. It is moved into place whole or not at all.
 """
 
+import hashlib
 import os
 import shutil
 import tarfile
@@ -110,6 +111,18 @@ def fetch(remote: Remote, folder: str) -> Path:
     )
 
 
+def checked(path: Path, remote: Remote) -> Path:
+    """Return a file of the user's, or raise ValueError if it is another one."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != remote.sha256:
+        raise ValueError(
+            f"{path} is not the file that is asked for, or cut short (SHA-256 {found}, "
+            f"not {remote.sha256}): get it again, or take it away to download it"
+        )
+    return path
+
+
 def unpacked(remote: Remote, folder: str) -> Path:
     """The cache's folder that a tar archive unpacks to, unpacked if it is not yet.
 
@@ -122,10 +135,13 @@ def unpacked(remote: Remote, folder: str) -> Path:
     target = cache_folder() / folder
     if target.is_dir():
         return target
-    archive = fetch(remote, "archives")
+    given = local_copy(f"archives/{remote.name}", remote.name)
+    archive = checked(given, remote) if given else fetch(remote, "archives")
+    cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_folder()) as temporary:
         with tarfile.open(archive) as tar:
             tar.extractall(temporary, filter="data")
         os.replace(Path(temporary) / folder, target)
-    shutil.rmtree(archive.parent, ignore_errors=True)
+    if given is None:
+        shutil.rmtree(archive.parent, ignore_errors=True)
     return target

@@ -44,6 +44,7 @@ MNIST_LABELS = {
     ),
 }
 CIFAR10_FOLDER = "cifar-10-batches-bin"
+CIFAR10_PICKLED = "cifar-10-batches-py"
 CIFAR10_ARCHIVE = Remote(
     "cifar-10-binary.tar.gz",
     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
@@ -180,7 +181,18 @@ def load_mnist_labels() -> tuple[np.ndarray, np.ndarray]:
 
 def load_cifar10() -> tuple[np.ndarray, np.ndarray]:
     """CIFAR-10's training and test images, (n, 3, 32, 32) uint8 (Krizhevsky, 2009)."""
-    folder = local_copy(CIFAR10_FOLDER) or unpacked(CIFAR10_ARCHIVE, CIFAR10_FOLDER)
+    folder = local_copy(CIFAR10_FOLDER)
+    pickled = local_copy(CIFAR10_PICKLED)
+    try:
+        folder = folder or unpacked(CIFAR10_ARCHIVE, CIFAR10_FOLDER)
+    except ValueError as error:
+        if pickled is None:
+            raise
+        raise ValueError(
+            f"{pickled} is CIFAR-10's version for Python: pickled files, which may run "
+            f"anything when they are read, so they are not. Get the binary version, "
+            f"{CIFAR10_ARCHIVE.name}, from where you had it ({error})"
+        ) from None
     batches = sorted(folder.glob("data_batch_*.bin"))
     test = folder / "test_batch.bin"
     if not batches or not test.exists():

@@ -91,7 +91,7 @@ def test_the_right_file_is_kept_and_not_asked_for_again(server):
 
 
 def test_the_next_mirror_is_tried_after_wrong_cut_and_missing_files(server):
-    data = os.urandom(5000)
+    data = os.urandom(4999) + b"!"
     wanted = remote(server, data, "wrong", "cut", "missing", "good")
     assert download.fetch(wanted, "here").read_bytes() == data
     assert [path.split("/")[1] for path in Handler.asked] == [
@@ -101,7 +101,7 @@ def test_the_next_mirror_is_tried_after_wrong_cut_and_missing_files(server):
 
 
 def test_nothing_is_kept_when_no_mirror_serves_the_file(server):
-    wanted = remote(server, os.urandom(5000), "wrong", "cut", "missing")
+    wanted = remote(server, os.urandom(4999) + b"!", "wrong", "cut", "missing")
     with pytest.raises(ValueError) as error:
         download.fetch(wanted, "mnist")
     message = str(error.value)
@@ -112,7 +112,7 @@ def test_nothing_is_kept_when_no_mirror_serves_the_file(server):
 
 
 def test_a_damaged_file_in_the_cache_is_replaced(server):
-    data = os.urandom(5000)
+    data = os.urandom(4999) + b"!"
     wanted = remote(server, data, "good")
     path = download.fetch(wanted, "here")
     path.write_bytes(b"damaged")
@@ -137,18 +137,54 @@ def test_mnist_is_downloaded(server, monkeypatch):
 
 
 def test_cifar10_is_downloaded_and_unpacked_once(server, monkeypatch):
-    rng = np.random.default_rng(0)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name in ("data_batch_1.bin", "test_batch.bin"):
-            data = cifar10(3, rng)
-            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    archive = remote(server, packed.getvalue(), "good")
+    archive = remote(server, packed_cifar10(), "good")
     monkeypatch.setattr(standard, "CIFAR10_ARCHIVE", archive)
     assert not datasets.at_hand("CIFAR10")
     for _ in range(2):
         assert datasets.load("CIFAR10").X_train.shape == (3, 3072)
     assert len(Handler.asked) == 1
     assert sorted(kept()) == ["data_batch_1.bin", "test_batch.bin"]
+
+
+def packed_cifar10():
+    """CIFAR-10's archive with three pictures in each of two files."""
+    packed, rng = io.BytesIO(), np.random.default_rng(0)
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name in ("data_batch_1.bin", "test_batch.bin"):
+            data = cifar10(3, rng)
+            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("folder", ["archives", "."])
+def test_an_archive_is_taken_where_the_message_says_to_put_it(
+    folder, server, monkeypatch, tmp_path
+):
+    data = packed_cifar10()
+    offline = remote(server, data, "missing", name="cifar-10-binary.tar.gz")
+    monkeypatch.setattr(standard, "CIFAR10_ARCHIVE", offline)
+    monkeypatch.setenv("DPM_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="put the file in a folder 'archives'"):
+        datasets.load("CIFAR10")
+    place = tmp_path / folder / offline.name
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(data[:-1] + b"?")
+    with pytest.raises(ValueError, match="is not the file that is asked for"):
+        datasets.load("CIFAR10")
+    place.write_bytes(data)
+    assert datasets.load("CIFAR10").X_train.shape == (3, 3072)
+    assert place.read_bytes() == data  # the user's own stays
+
+
+def test_the_pickled_version_of_cifar10_is_named_and_not_read(
+    server, monkeypatch, tmp_path
+):
+    offline = remote(server, b"", "missing", name="cifar-10-binary.tar.gz")
+    monkeypatch.setattr(standard, "CIFAR10_ARCHIVE", offline)
+    monkeypatch.setenv("DPM_DATA", str(tmp_path))
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"cos\nsystem\n.")
+    with pytest.raises(ValueError, match="pickled files, which may run anything"):
+        datasets.load("CIFAR10")
