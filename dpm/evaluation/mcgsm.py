@@ -20,7 +20,7 @@ from dpm.blocks.bricks import Brick, Constant, IsotropicGaussian, Orthogonal
 from dpm.blocks.checks import check_count, check_data
 from dpm.diffusion import gaussian
 
-ROWS = 50_000  # pixels scored at once
+ROWS = 5_000  # pixels scored at once
 PART = 2_000  # pixels whose slopes are computed at once
 
 
