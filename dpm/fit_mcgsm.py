@@ -80,7 +80,10 @@ def main(argv=None) -> int:
     try:
         for name in ("n_pixels", "max_iter"):
             check_count(getattr(args, name), name, 1)
-        check_count(args.n_first, "n_first")
+        if check_count(args.n_first, "n_first") >= args.n_pixels:
+            raise ValueError(
+                f"n_first = {args.n_first}: give fewer than n_pixels = {args.n_pixels}"
+            )
         typed = parse_model_args(args.data_args, "--data-args")
         settings = {**named("ours", args.dataset).data_args, **typed}
         data = datasets.load(args.dataset, **settings)
