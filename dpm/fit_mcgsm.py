@@ -67,6 +67,7 @@ def parse_args(argv=None):
     add("--n-scales", type=int, default=6)
     add("--max-iter", type=int, default=500, help="of L-BFGS (500)")
     add("--n-first", type=int, default=0, help="of the pixels, to start with (none)")
+    add("--start-from", metavar="FILE", help="of --export, to go on from, same sizes")
     add("--n-images", type=int, default=None, help="held-out pictures to score (all)")
     add("--seed", type=int, default=0)
     add("--export", metavar="FILE", help="write the model as .npz")
@@ -87,6 +88,7 @@ def main(argv=None) -> int:
         typed = parse_model_args(args.data_args, "--data-args")
         settings = {**named("ours", args.dataset).data_args, **typed}
         data = datasets.load(args.dataset, **settings)
+        start = args.start_from and checkpoint.load(args.start_from)
         started = time.perf_counter()
         model = PictureModel(
             pictures(data, data.X_train, [args.seed, 1]),
@@ -96,6 +98,7 @@ def main(argv=None) -> int:
             args.n_scales,
             max_iter=args.max_iter,
             n_first=args.n_first,
+            start=start and PictureModel.from_arrays(start[0]),
             seed=args.seed,
         )
         seconds = time.perf_counter() - started
@@ -107,6 +110,7 @@ def main(argv=None) -> int:
                 "data": data.description,
                 "report": report,
                 "seconds": seconds,
+                "start": start and {k: start[1][k] for k in ("command", "seconds")},
                 "versions": versions(),
             }
             checkpoint.save(args.export, model.arrays, meta)

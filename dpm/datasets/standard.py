@@ -1,7 +1,7 @@
 """Sets of images that others use too: MNIST, CIFAR-10, and scikit-learn's digits.
 
-No labels are used: the models of this book learn images alone. How they are scaled is
-said once, in `dpm.datasets.dataset.scaled`.
+The models of this book learn images alone; labels serve to judge samples. How images
+are scaled is said once, in `dpm.datasets.dataset.scaled`.
 """
 
 import gzip
@@ -28,6 +28,18 @@ MNIST_FILES = {
     "test": Remote(
         "t10k-images-idx3-ubyte.gz",
         "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        MNIST_MIRRORS,
+    ),
+}
+MNIST_LABELS = {
+    "train": Remote(
+        "train-labels-idx1-ubyte.gz",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        MNIST_MIRRORS,
+    ),
+    "test": Remote(
+        "t10k-labels-idx1-ubyte.gz",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         MNIST_MIRRORS,
     ),
 }
@@ -93,6 +105,35 @@ def read_idx_images(path) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=16).reshape(n, 1, height, width)
 
 
+def read_idx_labels(path) -> np.ndarray:
+    """Read labels in MNIST's format.
+
+    Parameters
+    ----------
+    path : path-like
+        An IDX file, gzipped if its name ends in ``.gz``.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If it is something else, images for instance, or cut short.
+    """
+    data = read_bytes(path)
+    if int.from_bytes(data[:4], "big") != 0x801 or len(data) < 8:
+        raise ValueError(f"{path} is not an IDX file of labels (no 0x801 at its start)")
+    n = int.from_bytes(data[4:8], "big")
+    if len(data) != 8 + n:
+        raise ValueError(
+            f"{path} has {len(data)} bytes, but its {n} labels need {8 + n}: it is "
+            "damaged or cut short; get it again"
+        )
+    return np.frombuffer(data, np.uint8, offset=8)
+
+
 def read_cifar10_images(path) -> np.ndarray:
     """Read images in CIFAR-10's binary format.
 
@@ -120,14 +161,21 @@ def _places(relative: str) -> list[Path]:
     return [cache_folder() / relative, *([local] if local else [])]
 
 
+def _mnist_file(remote: Remote) -> Path:
+    """A file of MNIST, packed or not: of the user, in the cache, or downloaded."""
+    plain = remote.name.removesuffix(".gz")
+    path = local_copy(f"mnist/{remote.name}", f"mnist/{plain}")
+    return path or fetch(remote, "mnist")
+
+
 def load_mnist() -> tuple[np.ndarray, np.ndarray]:
     """MNIST's training and test images, (n, 1, 28, 28) uint8 (LeCun et al., 1998)."""
-    images = []
-    for remote in MNIST_FILES.values():
-        plain = remote.name.removesuffix(".gz")
-        path = local_copy(f"mnist/{remote.name}", f"mnist/{plain}")
-        images.append(read_idx_images(path or fetch(remote, "mnist")))
-    return tuple(images)
+    return tuple(read_idx_images(_mnist_file(each)) for each in MNIST_FILES.values())
+
+
+def load_mnist_labels() -> tuple[np.ndarray, np.ndarray]:
+    """Which digits MNIST's training and test images show, (n,) uint8."""
+    return tuple(read_idx_labels(_mnist_file(each)) for each in MNIST_LABELS.values())
 
 
 def load_cifar10() -> tuple[np.ndarray, np.ndarray]:
@@ -172,12 +220,17 @@ def load_digits(n_test=297, seed=0) -> Pictures:
     )
 
 
-def mnist_at_hand() -> bool:
-    """Whether both files of MNIST are there."""
+def mnist_at_hand(files=MNIST_FILES) -> bool:
+    """Whether both files of MNIST are there; the images, if nothing else is said."""
     return all(
         any(map(Path.is_file, _places(f"mnist/{remote.name}")))
-        for remote in MNIST_FILES.values()
+        for remote in files.values()
     )
+
+
+def mnist_labels_at_hand() -> bool:
+    """Whether both files of MNIST's labels are there."""
+    return mnist_at_hand(MNIST_LABELS)
 
 
 def cifar10_at_hand() -> bool:

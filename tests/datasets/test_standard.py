@@ -81,6 +81,37 @@ def test_the_real_mnist():
     assert digest == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
 
 
+@pytest.mark.skipif(not REAL, reason="DPM_DATA names no copy of the real MNIST")
+def test_the_real_labels_belong_to_the_images():
+    assert standard.mnist_labels_at_hand()
+    for images, labels in zip(
+        standard.load_mnist(), standard.load_mnist_labels(), strict=True
+    ):
+        assert len(labels) == len(images) and set(labels) == set(range(10))
+        ink = [images[labels == digit].mean() for digit in range(10)]
+        assert np.argmin(ink) == 1 and np.argmax(ink) == 0  # of a one, and a ring
+
+
+def test_labels_are_read_or_refused(tmp_path, monkeypatch):
+    labels = np.array([3, 1, 4, 1, 5], dtype=np.uint8)
+    data = (0x801).to_bytes(4, "big") + (5).to_bytes(4, "big") + labels.tobytes()
+    path = tmp_path / "labels.gz"
+    np.testing.assert_array_equal(standard.read_idx_labels(write(path, data)), labels)
+    with pytest.raises(ValueError, match="its 5 labels need 13: it is damaged"):
+        standard.read_idx_labels(write(path, data[:-1]))
+    images = idx(np.zeros((2, 3, 3), dtype=np.uint8))
+    with pytest.raises(ValueError, match="not an IDX file of labels"):
+        standard.read_idx_labels(write(path, images))
+    monkeypatch.setenv("DPM_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    assert not standard.mnist_labels_at_hand()
+    for remote in standard.MNIST_LABELS.values():
+        write(tmp_path / "mnist" / remote.name, data)
+    assert standard.mnist_labels_at_hand()
+    for found in standard.load_mnist_labels():
+        np.testing.assert_array_equal(found, labels)
+
+
 @pytest.mark.skipif(
     not (Path(REAL) / "cifar-10-batches-bin").is_dir() or not REAL,
     reason="DPM_DATA names no copy of CIFAR-10",
