@@ -66,6 +66,7 @@ def parse_args(argv=None):
     add("--n-scales", type=int, default=6)
     add("--max-iter", type=int, default=500, help="of L-BFGS (500)")
     add("--n-first", type=int, default=0, help="of the pixels, to start with (none)")
+    add("--start-from", metavar="FILE", help="of --export, to go on from, same sizes")
     add("--n-images", type=int, default=None, help="held-out pictures to score (all)")
     add("--seed", type=int, default=0)
     add("--export", metavar="FILE", help="write the model as .npz")
@@ -82,10 +83,14 @@ def main(argv=None) -> int:
             checkpoint.check_export(args.export, args.force)
         for name in ("n_pixels", "max_iter"):
             check_count(getattr(args, name), name, 1)
-        check_count(args.n_first, "n_first")
+        if check_count(args.n_first, "n_first") >= args.n_pixels:
+            raise ValueError(
+                f"n_first = {args.n_first}: give fewer than n_pixels = {args.n_pixels}"
+            )
         typed = parse_model_args(args.data_args, "--data-args")
         settings = {**named("ours", args.dataset).data_args, **typed}
         data = datasets.load(args.dataset, **settings)
+        start = args.start_from and checkpoint.load(args.start_from)
         started = time.perf_counter()
         model = PictureModel(
             pictures(data, data.X_train, [args.seed, 1]),
@@ -95,6 +100,7 @@ def main(argv=None) -> int:
             args.n_scales,
             max_iter=args.max_iter,
             n_first=args.n_first,
+            start=start and PictureModel.from_arrays(start[0]),
             seed=args.seed,
         )
         seconds = time.perf_counter() - started
@@ -106,6 +112,7 @@ def main(argv=None) -> int:
                 "data": data.description,
                 "report": report,
                 "seconds": seconds,
+                "start": start and {k: start[1][k] for k in ("command", "seconds")},
                 "versions": versions(),
             }
             checkpoint.save(args.export, model.arrays, meta)

@@ -167,8 +167,9 @@ def picture_slider(states: dict, label: str, limits=(0.0, 1.0)) -> str:
     times = list(states)
     canvases = [image_grid(X, limits=limits) for X in states.values()]
     height, width = 2 * np.array(canvases[0].shape[:2])
-    fig = plt.figure(figsize=(width / 72, (height + 24) / 72), dpi=72, layout="none")
-    ax = fig.add_axes((0, 0, 1, height / (height + 24)))
+    size = width / 72, (height + 24) / 72
+    fig, ax = plt.subplots(figsize=size, dpi=72, layout="none")
+    ax.set_position((0, 0, 1, height / (height + 24)))
     artist = ax.imshow(canvases[0], cmap="gray", vmin=0, vmax=1, aspect="auto")
     ax.axis("off")
 
@@ -177,7 +178,7 @@ def picture_slider(states: dict, label: str, limits=(0.0, 1.0)) -> str:
         ax.set_title(f"t = {times[frame]}", fontsize=10)
         return (artist,)
 
-    return player(fig, draw, len(times), label)
+    return player(fig, draw, len(times), label, n_colors=32)
 
 
 def plot_images(X, n_columns=None, limits=None, width: float = 6.0):

@@ -20,7 +20,7 @@ from dpm.blocks.bricks import Brick, Constant, IsotropicGaussian, Orthogonal
 from dpm.blocks.checks import check_count, check_data
 from dpm.diffusion import gaussian
 
-ROWS = 50_000  # pixels scored at once
+ROWS = 5_000  # pixels scored at once
 PART = 2_000  # pixels whose slopes are computed at once
 
 
@@ -227,6 +227,7 @@ def fit(
     *,
     max_iter=500,
     n_first=0,
+    start=None,
     seed=0,
     progress=True,
     name="fit",
@@ -241,19 +242,35 @@ def fit(
     n_first : int
         If not 0, `max_iter` steps on so many of the rows come first. They are as many
         times cheaper as they are fewer, and leave little to do for those on all.
+    start : Whitened, optional
+        What an earlier fit returned, to go on from; it changes.
     seed : int
-        Of the start.
+        Of the start, where none is given.
 
     Returns
     -------
     Whitened
+
+    Raises
+    ------
+    ValueError
+        For data without a density, and for a start of another size.
     """
     X = check_data(X, np.shape(X)[-1]).astype(float)
     y = check_data(np.reshape(y, (-1, 1)), 1, "y")[:, 0].astype(float)
     if len(X) != len(y):
         raise ValueError(f"{len(X)} rows of X, but {len(y)} numbers y")
-    rng = np.random.default_rng(seed)
-    model = Whitened(X, y, n_components, n_scales, rng)
+    if start is None:
+        rng = np.random.default_rng(seed)
+        start = Whitened(X, y, n_components, n_scales, rng)
+    model, wanted = start, (X.shape[1], n_components, n_scales)
+    found = len(model.shift), *model.mcgsm.log_precision.type.shape
+    if found != wanted:
+        raise ValueError(
+            f"the start was fitted to {found[0]} numbers, with {found[1]} components "
+            f"and {found[2]} scales; {wanted[0]}, {wanted[1]} and {wanted[2]} are "
+            "asked for"
+        )
     X, y = model.whiten(X, y)
     for n in ([n_first] if 0 < n_first < len(X) else []) + [len(X)]:
         cost, theta = objective(model.mcgsm, X[:n], y[:n], "float32")

@@ -32,6 +32,8 @@ class PictureModel:
         So many of all, drawn at random, for each of the two.
     n_components, n_scales, max_iter, n_first, seed :
         Of `fit`.
+    start : PictureModel, optional
+        What to go on from; it changes.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class PictureModel:
         *,
         max_iter: int = 500,
         n_first: int = 0,
+        start: "PictureModel | None" = None,
         seed: int = 0,
         progress: bool = True,
     ):
@@ -64,6 +67,7 @@ class PictureModel:
                 n_scales,
                 max_iter=max_iter,
                 n_first=n_first,
+                start=start and start.parts[part],
                 seed=seed,
                 progress=progress,
                 name=f"MCGSM, {part}",

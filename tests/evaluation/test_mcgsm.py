@@ -129,6 +129,8 @@ def test_a_start_on_few_rows_is_followed_by_all(monkeypatch):
     assert sizes == [60, 20, 60]
     once, twice = (values(model.mcgsm) for model in found)
     np.testing.assert_allclose(twice - once, 2 + 3 - 1)
+    mcgsm.fit(X, y, 2, 2, start=found[0], progress=False)
+    np.testing.assert_allclose(values(found[0].mcgsm) - once, 4)
 
 
 def test_bad_input_is_refused():
