@@ -43,13 +43,19 @@ def load_run(path, parameters: str | None = None):
         How it was trained; "parameters" says which these are, if an average was kept.
     """
     arrays, meta = checkpoint.load(path)
-    recipe = recipe_of(meta)
-    values, which = chosen_parameters(arrays, meta, parameters)
-    with room_for(sum(value.size for value in values.values())):
-        model = recipe.build_model()
-    model.set_parameter_values(values)
-    meta = meta if which is None else {**meta, "parameters": which}
-    recipe.resume_at(model, meta.get("iterations_done", 0))
+    try:
+        recipe = recipe_of(meta)
+        values, which = chosen_parameters(arrays, meta, parameters)
+        with room_for(sum(value.size for value in values.values())):
+            model = recipe.build_model()
+        model.set_parameter_values(values)
+        meta = meta if which is None else {**meta, "parameters": which}
+        recipe.resume_at(model, meta.get("iterations_done", 0))
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError) as e:
+        raise ValueError(  # settings of other types, for instance
+            f"{path} does not describe a model of dpm ({' '.join(str(e).split())}): it "
+            "is damaged, or was made by other means"
+        ) from e
     return model, recipe, meta
 
 

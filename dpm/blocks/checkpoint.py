@@ -194,9 +194,11 @@ def load(path) -> tuple[dict, dict]:
             "the folder that 'python -m dpm.train --output-dir' wrote"
         )
     steps = {k: arrays.pop(k) for k in list(arrays) if k.startswith(STEP)}
-    return on_steps(
-        arrays, {PARAMETER + k[len(STEP) :]: v for k, v in steps.items()}
-    ), meta
+    steps = {PARAMETER + k.removeprefix(STEP): v for k, v in steps.items()}
+    try:
+        return on_steps(arrays, steps), meta
+    except (TypeError, ValueError) as error:  # no numbers, or of other shapes
+        raise ValueError(f"{path} is damaged: {' '.join(str(error).split())}") from None
 
 
 def rounded(

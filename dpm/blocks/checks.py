@@ -13,6 +13,7 @@ def check_trajectory_length(T: int) -> int:
             "least 2 steps, because the first reverse step is fixed and only the "
             "others are learned"
         )
+    check_memory(10 * int(T), f"trajectory_length T = {int(T)}")  # arrays of all steps
     return int(T)
 
 
