@@ -305,7 +305,7 @@ def reverse_trajectory(
         X = check_state(np.asarray(start[1]).reshape(shape).astype(model.dtype), T)
     yield T, X
     rho = model.prior if len(model.prior) == 1 else ()
-    beta_arr = numbers(model.beta_arr)
+    beta_arr = numbers(model.beta_arr) if repeats > 1 else ()
 
     def drawn(step, t):
         noise = kernels.noise(rng, shape).astype(model.dtype)
