@@ -183,7 +183,7 @@ PLANTED = {  # function: what stands there, what is put in its place
     "diffusion.bound.gaussian_entropies": [
         ("pt.sqrt(as_tensor(b))", "as_tensor(b)"),
         ("n_dim * 0.5 * gaussian", "n_dim * gaussian"),
-        ("n_dim * gaussian.entropy", "diffusion.gaussian.entropy"),
+        ("as_tensor(n_dim) * gaussian.entropy", "gaussian.entropy"),
         ('_rates(beta_cumulative, "beta_cumulative")', '_rates(beta_arr, "beta")'),
     ],
     "diffusion.bound.binomial_entropies": [
