@@ -60,13 +60,11 @@ def parse_args(argv=None):
     add = parser.add_argument
     add("--dataset", choices=sorted(image_sets()), default="DEAD_LEAVES")
     add("--data-args", default="", help="settings of the data, as of dpm.train")
-    add("--radius", type=int, default=3, help="of the pixels looked at (3)")
-    add("--n-pixels", type=int, default=50_000, help="to fit to (50000)")
-    add("--n-components", type=int, default=8)
+    add("--radius", type=int, default=5, help="of the pixels looked at (5)")
+    add("--n-pixels", type=int, default=1_000_000, help="to fit to (1000000)")
+    add("--n-components", type=int, default=16)
     add("--n-scales", type=int, default=6)
-    add("--max-iter", type=int, default=500, help="of L-BFGS (500)")
-    add("--n-first", type=int, default=0, help="of the pixels, to start with (none)")
-    add("--start-from", metavar="FILE", help="of --export, to go on from, same sizes")
+    add("--epochs", type=int, default=200, help="so often each is seen (200)")
     add("--n-images", type=int, default=None, help="held-out pictures to score (all)")
     add("--seed", type=int, default=0)
     add("--export", metavar="FILE", help="write the model as .npz")
@@ -81,16 +79,11 @@ def main(argv=None) -> int:
     try:
         if args.export:
             checkpoint.check_export(args.export, args.force)
-        for name in ("n_pixels", "max_iter"):
+        for name in ("n_pixels", "epochs"):
             check_count(getattr(args, name), name, 1)
-        if check_count(args.n_first, "n_first") >= args.n_pixels:
-            raise ValueError(
-                f"n_first = {args.n_first}: give fewer than n_pixels = {args.n_pixels}"
-            )
         typed = parse_model_args(args.data_args, "--data-args")
         settings = {**named("ours", args.dataset).data_args, **typed}
         data = datasets.load(args.dataset, **settings)
-        start = args.start_from and checkpoint.load(args.start_from)
         started = time.perf_counter()
         model = PictureModel(
             pictures(data, data.X_train, [args.seed, 1]),
@@ -98,9 +91,7 @@ def main(argv=None) -> int:
             args.n_pixels,
             args.n_components,
             args.n_scales,
-            max_iter=args.max_iter,
-            n_first=args.n_first,
-            start=start and PictureModel.from_arrays(start[0]),
+            epochs=args.epochs,
             seed=args.seed,
         )
         seconds = time.perf_counter() - started
@@ -112,7 +103,6 @@ def main(argv=None) -> int:
                 "data": data.description,
                 "report": report,
                 "seconds": seconds,
-                "start": start and {k: start[1][k] for k in ("command", "seconds")},
                 "versions": versions(),
             }
             checkpoint.save(args.export, model.arrays, meta)

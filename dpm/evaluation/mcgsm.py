@@ -12,16 +12,15 @@ with it in `dpm.evaluation.picture_model`.
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from scipy.optimize import minimize
 from tqdm import tqdm
 
+from dpm.blocks.algorithms import Adam, GradientDescent
 from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Brick, Constant, IsotropicGaussian, Orthogonal
-from dpm.blocks.checks import check_count, check_data
+from dpm.blocks.checks import check_count, check_data, check_positive
 from dpm.diffusion import gaussian
 
 ROWS = 5_000  # pixels scored at once
-PART = 2_000  # pixels whose slopes are computed at once
 
 
 class MCGSM(Brick):
@@ -168,84 +167,34 @@ class Whitened:
         return self.offset + U @ self.slope + self.scale * self.mcgsm.sample(U, rng)
 
 
-def objective(mcgsm, X, y, dtype=None):
-    """Compile-time door to the cost: theta (n,) to minus the mean log p and its slope.
-
-    What is computed of a part of the pixels stays in the processor's cache, and takes
-    a third of the time that all of them at once take.
-
-    Parameters
-    ----------
-    mcgsm : MCGSM
-        Keeps its parameters: only their values are taken, as the start.
-    X, y : ndarray, shapes (n, n_in) and (n,)
-    dtype : str, optional
-        That all but the sum over parts is computed in; the mixture's own if left out.
-
-    Returns
-    -------
-    value_and_slope : callable
-    theta : ndarray
-        The parameters as they are now, in one vector.
-    """
-    dtype = dtype or mcgsm.dtype
-    with precision(dtype):
-        twin = MCGSM(mcgsm.n_in, *mcgsm.log_precision.type.shape)
-        variables = list(twin.parameters.values())
-        inputs = [pt.tensor(shape=(None, *a.shape[1:]), dtype=dtype) for a in (X, y)]
-        cost = -twin.log_prob(*inputs).sum()
-        compute = pytensor.function(inputs, [cost, *pt.grad(cost, variables)])
-    n_parts = -(-len(X) // PART)
-    parts = [np.array_split(a.astype(dtype), n_parts) for a in (X, y)]
-
-    def value_and_slope(theta):
-        twin.set_parameter_values(as_values(mcgsm, theta))
-        sums = [np.zeros(()), *(np.zeros(v.type.shape) for v in variables)]
-        for part in zip(*parts, strict=True):
-            for total, found in zip(sums, compute(*part), strict=True):
-                total += np.asarray(found)
-        value, *slopes = (total / len(X) for total in sums)
-        return float(value), np.concatenate([np.ravel(s) for s in slopes])
-
-    values = mcgsm.get_parameter_values().values()
-    return value_and_slope, np.concatenate([value.ravel() for value in values])
-
-
-def as_values(brick, theta) -> dict:
-    """One vector cut into arrays of the brick's parameters, by path."""
-    shapes = {path: v.type.shape for path, v in brick.parameters.items()}
-    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
-    parts = zip(shapes.items(), np.split(theta, ends[:-1]), strict=True)
-    return {path: part.reshape(shape) for (path, shape), part in parts}
-
-
 def fit(
     X,
     y,
     n_components=8,
     n_scales=6,
     *,
-    max_iter=500,
-    n_first=0,
-    start=None,
+    epochs=60,
+    batch_size=1000,
+    learning_rate=3e-3,
     seed=0,
     progress=True,
     name="fit",
 ) -> Whitened:
-    """Fit p(y | x) by maximum likelihood, with L-BFGS on all of the data.
+    """Fit p(y | x) by maximum likelihood, with Adam in single precision.
 
     Parameters
     ----------
     X : ndarray, shape (n, n_in)
     y : ndarray, shape (n,)
-    n_components, n_scales, max_iter : int
-    n_first : int
-        If not 0, `max_iter` steps on so many of the rows come first. They are as many
-        times cheaper as they are fewer, and leave little to do for those on all.
-    start : Whitened, optional
-        What an earlier fit returned, to go on from; it changes.
+    n_components, n_scales : int
+    epochs : int
+        So often each row is seen.
+    batch_size : int
+        Rows for a step, or all where they are fewer.
+    learning_rate : float
+        At the start; it falls to zero along a half cosine.
     seed : int
-        Of the start, where none is given.
+        Of the start, and of the order of the rows.
 
     Returns
     -------
@@ -254,48 +203,50 @@ def fit(
     Raises
     ------
     ValueError
-        For data without a density, and for a start of another size.
+        For data without a density, and for what is no count.
+
+    Notes
+    -----
+    L-BFGS on all rows, as of Theis et al. (2012), needs as much work for a step as Adam
+    for hundreds. On a million rows of dead leaves it was behind after thirty times the
+    work.
     """
     X = check_data(X, np.shape(X)[-1]).astype(float)
     y = check_data(np.reshape(y, (-1, 1)), 1, "y")[:, 0].astype(float)
     if len(X) != len(y):
         raise ValueError(f"{len(X)} rows of X, but {len(y)} numbers y")
-    if start is None:
-        rng = np.random.default_rng(seed)
-        start = Whitened(X, y, n_components, n_scales, rng)
-    model, wanted = start, (X.shape[1], n_components, n_scales)
-    found = len(model.shift), *model.mcgsm.log_precision.type.shape
-    if found != wanted:
-        raise ValueError(
-            f"the start was fitted to {found[0]} numbers, with {found[1]} components "
-            f"and {found[2]} scales; {wanted[0]}, {wanted[1]} and {wanted[2]} are "
-            "asked for"
-        )
-    X, y = model.whiten(X, y)
-    for n in ([n_first] if 0 < n_first < len(X) else []) + [len(X)]:
-        cost, theta = objective(model.mcgsm, X[:n], y[:n], "float32")
-        theta = climb(cost, theta, max_iter, f"{name}, {n} pixels", progress)
-        model.mcgsm.set_parameter_values(as_values(model.mcgsm, theta))
+    for count, label in ((epochs, "epochs"), (batch_size, "batch_size")):
+        check_count(count, label, 1)
+    check_positive(learning_rate, "learning_rate")
+    rng = np.random.default_rng(seed)
+    model = Whitened(X, y, n_components, n_scales, rng)
+    X, y = (a.astype("float32") for a in model.whiten(X, y))
+    size = min(batch_size, len(X))
+    n_batches = len(X) // size
+    twin, algorithm = learner(model.mcgsm, size, learning_rate)
+    rate = algorithm.step_rule.learning_rate
+    with tqdm(
+        desc=name, total=epochs, leave=False, disable=not progress or None
+    ) as bar:
+        for epoch in range(epochs):
+            rows = rng.permutation(len(X))[: n_batches * size].reshape(n_batches, size)
+            costs = []
+            for i, batch in enumerate(rows):
+                phase = np.pi * (epoch + i / n_batches) / epochs
+                rate.set_value(np.float32(learning_rate * (1 + np.cos(phase)) / 2))
+                costs.append(algorithm.process_batch(X[batch], y[batch]))
+            bar.set_postfix_str(f"{-np.mean(costs):.4f} nats")
+            bar.update()
+    model.mcgsm.set_parameter_values(twin.get_parameter_values())
     return model
 
 
-def climb(cost, theta, max_iter, name, progress) -> np.ndarray:
-    """The vector at which L-BFGS from `theta` ends, minimising `cost`."""
-    options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "maxcor": 20}
-    with tqdm(
-        desc=name, total=max_iter, leave=False, disable=not progress or None
-    ) as bar:
-
-        def callback(intermediate_result):
-            bar.set_postfix_str(f"{-intermediate_result.fun:.4f} nats")
-            bar.update()
-
-        found = minimize(
-            cost,
-            theta,
-            jac=True,
-            method="L-BFGS-B",
-            callback=callback,
-            options=options,
-        )
-    return found.x
+def learner(mcgsm, batch_size: int, learning_rate: float) -> tuple:
+    """A twin of a mixture in single precision, and the algorithm that fits it."""
+    with precision("float32"):
+        twin = MCGSM(mcgsm.n_in, *mcgsm.log_precision.type.shape)
+        twin.set_parameter_values(mcgsm.get_parameter_values())
+        X = pt.tensor("X", shape=(batch_size, mcgsm.n_in), dtype="float32")
+        y = pt.tensor("y", shape=(batch_size,), dtype="float32")
+        cost, rule = -twin.log_prob(X, y).mean(), Adam(learning_rate)
+        return twin, GradientDescent(cost, twin.parameters, rule, [X, y])

@@ -30,10 +30,8 @@ class PictureModel:
         Of the neighbourhood: 2 radius (radius + 1) pixels.
     n_pixels : int
         So many of all, drawn at random, for each of the two.
-    n_components, n_scales, max_iter, n_first, seed :
+    n_components, n_scales, epochs, seed :
         Of `fit`.
-    start : PictureModel, optional
-        What to go on from; it changes.
     """
 
     def __init__(
@@ -44,9 +42,7 @@ class PictureModel:
         n_components: int = 8,
         n_scales: int = 6,
         *,
-        max_iter: int = 500,
-        n_first: int = 0,
-        start: "PictureModel | None" = None,
+        epochs: int = 60,
         seed: int = 0,
         progress: bool = True,
     ):
@@ -65,9 +61,7 @@ class PictureModel:
                 images[which, r, c],
                 n_components,
                 n_scales,
-                max_iter=max_iter,
-                n_first=n_first,
-                start=start and start.parts[part],
+                epochs=epochs,
                 seed=seed,
                 progress=progress,
                 name=f"MCGSM, {part}",

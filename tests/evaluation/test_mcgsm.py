@@ -6,6 +6,8 @@ from scipy.stats import norm
 
 from dpm.evaluation import mcgsm, mean_and_error
 
+LONG = {"epochs": 50, "batch_size": 200, "learning_rate": 1e-2, "progress": False}
+
 
 def planted(n_in=3, C=2, S=2, seed=0):
     """An MCGSM whose components and scales differ clearly."""
@@ -48,17 +50,6 @@ def test_it_is_the_definition_and_integrates_to_one():
     assert density.sum() * (line[1] - line[0]) == pytest.approx(1, abs=1e-6)
 
 
-def test_slopes_are_those_of_differences():
-    model, rng = planted(), np.random.default_rng(2)
-    X, y = rng.standard_normal((20, 3)), rng.standard_normal(20)
-    cost, theta = mcgsm.objective(model, X, y)
-    _, slope = cost(theta)
-    assert len(theta) == 2 + 6 + 4 + 4 + 9 + 6
-    for i, step in enumerate(1e-6 * np.eye(len(theta))):
-        by_differences = (cost(theta + step)[0] - cost(theta - step)[0]) / 2e-6
-        assert slope[i] == pytest.approx(by_differences, rel=1e-5, abs=1e-8), i
-
-
 def test_samples_have_the_density():
     """The mean of log p over samples is minus the entropy, found by quadrature."""
     model, rng = planted(), np.random.default_rng(3)
@@ -74,7 +65,7 @@ def test_samples_have_the_density():
     assert y.mean() == pytest.approx(p_mean, abs=4 * y.std() / np.sqrt(len(y)))
 
 
-def test_fitting_finds_a_planted_mixture():
+def test_fitting_finds_a_planted_mixture(compiled):
     """On new data it scores as the truth does, where one Gaussian falls far short."""
     truth, rng = planted(), np.random.default_rng(4)
     turn = rng.standard_normal((3, 3))
@@ -86,51 +77,39 @@ def test_fitting_finds_a_planted_mixture():
     X, y, _ = draw(6000)
     X_new, y_new, U = draw(6000)
     exact = np.asarray(truth.score(U, (y_new - 40.0) / 10.0)) - np.log(10.0)
-    found = mcgsm.fit(X, y, 3, 2, max_iter=150, progress=False)
+    found = mcgsm.fit(X, y, 3, 2, **LONG)
     gap, error = mean_and_error(exact - found.log_prob(X_new, y_new))
     assert -4 * error < gap < 0.01 + 4 * error and error < 0.01
-    plain = mcgsm.fit(X, y, 1, 1, max_iter=100, progress=False)
+    plain = mcgsm.fit(X, y, 1, 1, **LONG)
     assert (exact - plain.log_prob(X_new, y_new)).mean() > 0.1
 
 
-def test_parts_of_the_data_add_up(monkeypatch, compiled):
-    """In JAX, whose arrays are not added to in place; with a part that is shorter."""
-    model, rng = planted(), np.random.default_rng(6)
+def test_each_row_is_seen_once_an_epoch_at_a_rate_that_falls(monkeypatch):
+    rng, seen, rates = np.random.default_rng(6), [], []
     X, y = rng.standard_normal((23, 3)), rng.standard_normal(23)
-    cost, theta = mcgsm.objective(model, X, y)
-    value, slope = cost(theta)
-    monkeypatch.setattr(mcgsm, "PART", 6)
-    for dtype, rtol in (("float64", 1e-10), ("float32", 1e-4)):
-        by_parts, slopes = mcgsm.objective(model, X, y, dtype)[0](theta)
-        assert by_parts == pytest.approx(value, rel=rtol) and value > 0.1
-        np.testing.assert_allclose(slopes, slope, rtol=rtol, atol=rtol)
 
+    def learner(*given):
+        twin, algorithm = real(*given)
+        take = algorithm.process_batch
 
-def test_a_start_on_few_rows_is_followed_by_all(monkeypatch):
-    truth, rng, sizes = planted(), np.random.default_rng(7), []
+        def process_batch(X, y):
+            seen.append(y)
+            rates.append(float(algorithm.step_rule.learning_rate.get_value()))
+            return take(X, y)
 
-    def climb(cost, theta, *_):
-        sizes.append(cost)
-        return theta + len(sizes)
+        algorithm.process_batch = process_batch
+        return twin, algorithm
 
-    monkeypatch.setattr(mcgsm, "climb", climb)
-    monkeypatch.setattr(
-        mcgsm, "objective", lambda model, X, y, _: (len(X), values(model))
-    )
-
-    def values(model):
-        return np.concatenate(
-            [v.ravel() for v in model.get_parameter_values().values()]
-        )
-
-    X = rng.standard_normal((60, 3))
-    y = truth.sample(X, rng)
-    found = [mcgsm.fit(X, y, 2, 2, n_first=n, progress=False) for n in (0, 20)]
-    assert sizes == [60, 20, 60]
-    once, twice = (values(model.mcgsm) for model in found)
-    np.testing.assert_allclose(twice - once, 2 + 3 - 1)
-    mcgsm.fit(X, y, 2, 2, start=found[0], progress=False)
-    np.testing.assert_allclose(values(found[0].mcgsm) - once, 4)
+    real = mcgsm.learner
+    monkeypatch.setattr(mcgsm, "learner", learner)
+    sizes = {"epochs": 2, "batch_size": 10, "learning_rate": 0.5}
+    mcgsm.fit(X, y, 2, 2, **sizes, progress=False)
+    assert [len(batch) for batch in seen] == [10] * 4
+    for epoch in (seen[:2], seen[2:]):
+        assert len(np.unique(np.concatenate(epoch))) == 20
+    assert not np.array_equal(seen[0], seen[2])
+    falling = [0.5, 0.5 * (0.5 + 0.5 * np.sqrt(0.5)), 0.25, 0.25 * (1 - np.sqrt(0.5))]
+    assert rates == pytest.approx(falling)
 
 
 def test_bad_input_is_refused():
@@ -139,3 +118,7 @@ def test_bad_input_is_refused():
         mcgsm.fit(images[:, :, 0], images[:, 0, 0])
     with pytest.raises(ValueError, match="3 rows of X, but 2"):
         mcgsm.fit(images[:, :, 0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="batch_size = 0"):
+        mcgsm.fit(images[:, :, 0], images[:, 0, 0], batch_size=0)
+    with pytest.raises(ValueError, match="learning_rate = 0"):
+        mcgsm.fit(images[:, :, 0], images[:, 0, 0], learning_rate=0.0)

@@ -23,7 +23,7 @@ def autoregressive(n, width, a=0.7, b=0.6, sigma=0.5, seed=0):
 def reader():
     """Knows Gaussian pictures of 6 x 6 pixels."""
     images = autoregressive(2500, 6)
-    return PictureModel(images, 1, 10_000, 2, 1, max_iter=150, progress=False)
+    return PictureModel(images, 1, 10_000, 2, 1, epochs=60, progress=False)
 
 
 def test_an_autoregressive_process_has_its_entropy_rate(reader):
