@@ -294,7 +294,8 @@ def reverse_trajectory(
         )
     if start is None:
         pi = tuple(np.full(shape, part, dtype=float) for part in model.prior)
-        X = np.asarray(kernels.sample(*r.start(pi), noise)).astype(model.dtype)
+        with np.errstate(over="ignore"):  # that is said in a moment
+            X = np.asarray(kernels.sample(*r.start(pi), noise)).astype(model.dtype)
         check_state(X, T)
     else:
         if r.has_own_start:
