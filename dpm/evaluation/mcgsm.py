@@ -207,9 +207,8 @@ def fit(
 
     Notes
     -----
-    L-BFGS on all rows, as of Theis et al. (2012), needs as much work for a step as Adam
-    for hundreds. On a million rows of dead leaves it was behind after thirty times the
-    work.
+    L-BFGS on all rows needs as much work for a step as Adam for hundreds. On a million
+    rows of dead leaves it was behind after thirty times the work.
     """
     X = check_data(X, np.shape(X)[-1]).astype(float)
     y = check_data(np.reshape(y, (-1, 1)), 1, "y")[:, 0].astype(float)
