@@ -14,7 +14,7 @@ try:
     from dpm.blocks.backend import select_mode
 
     select_mode()
-except (AttributeError, ValueError, OSError) as error:
+except (ValueError, OSError) as error:
     environment.give_up(error)
 
 

@@ -182,10 +182,9 @@ def main(argv=None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if args.export:
-        kept = {"bits": args.bits, "levels": args.levels}
-        kept = {k: v for k, v in kept.items() if v is not None or k == "bits"}
+        how = {"bits": args.bits, "levels": args.levels}
         values, steps = made
-        export(args.export, values, {**meta, **kept}, report, steps)
+        export(args.export, values, {**meta, **how}, report, steps)
     if args.json:
         print(json_text({"recipe": meta["recipe"], **report}, indent=2))
         return 0

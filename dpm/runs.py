@@ -101,7 +101,7 @@ def story(meta: dict | None) -> list[dict]:
     """The commands that made a run so far, in order; [] of none.
 
     Each with the step it began at, the steps it asked for, machine and versions. Of
-    files from before 0.3 the last command alone is known.
+    files from before this was kept the last command alone is known.
     """
     if not meta:
         return []

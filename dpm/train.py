@@ -371,7 +371,7 @@ def main(argv=None) -> int:
         print("stopped")
         print(left_behind(folder), end="")
         return 130
-    if not loop.iterations_done > begun:
+    if loop.iterations_done <= begun:
         print(f"the run has done the {begun} steps it was asked for: --n-steps goes on")
     recipe, n = run.recipe, min(1000, len(loop.costs))
     print(

@@ -84,18 +84,16 @@ def check_count(value, name: str, least: int = 0) -> int:
     return int(value)
 
 
-def check_memory(n_numbers: int, what: str, size: int = 8) -> None:
-    """Raise ValueError where so many numbers do not fit the memory of this machine.
+def check_memory(n_numbers: int, what: str) -> None:
+    """Raise ValueError where so many doubles do not fit the memory of this machine.
 
     Parameters
     ----------
     n_numbers : int
     what : str
         What they are for, to be named in the message.
-    size : int
-        Bytes of each.
     """
-    needed, there = n_numbers * size / 2**30, _memory() / 2**30
+    needed, there = n_numbers * 8 / 2**30, _memory() / 2**30
     if needed > there:
         raise ValueError(
             f"{what} needs {needed:.3g} GiB of memory, and this machine has "

@@ -5,6 +5,7 @@ are scaled is said once, in `dpm.datasets.dataset.scaled`.
 """
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -71,68 +72,48 @@ def read_bytes(path) -> bytes:
         ) from None
 
 
-def read_idx_images(path) -> np.ndarray:
-    """Read images in MNIST's format.
+IDX = {"images": (0x803, 3), "labels": (0x801, 1)}  # how they start, and their axes
+
+
+def read_idx(path, what: str = "images") -> np.ndarray:
+    """Read images or labels in MNIST's format.
 
     Parameters
     ----------
     path : path-like
         An IDX file, gzipped if its name ends in ``.gz``.
+    what : {"images", "labels"}
 
     Returns
     -------
-    ndarray of uint8, shape (n, 1, height, width)
+    ndarray of uint8, shape (n, height, width) or (n,)
 
     Raises
     ------
     ValueError
-        If it is something else, labels for instance, or cut short.
+        If it is something else, labels in place of images for instance, or cut short.
     """
-    data = read_bytes(path)
-    kind = int.from_bytes(data[:4], "big")
-    if kind == 0x801:
+    data, (magic, n_axes) = read_bytes(path), IDX[what]
+    start, head = int.from_bytes(data[:4], "big"), 4 + 4 * n_axes
+    for other, (theirs, _) in IDX.items():
+        if start == theirs != magic:
+            raise ValueError(
+                f"{path} holds {other}, not {what}: give the file whose name has "
+                f"{what!r}"
+            )
+    if start != magic or len(data) < head:
         raise ValueError(
-            f"{path} holds labels, not images: give the file whose name has 'images'"
+            f"{path} is not an IDX file of {what} (no {magic:#x} at its start)"
         )
-    if kind != 0x803 or len(data) < 16:
-        raise ValueError(f"{path} is not an IDX file of images (no 0x803 at its start)")
-    n, height, width = (int(k) for k in np.frombuffer(data, ">u4", 3, offset=4))
-    expected = 16 + n * height * width
+    shape = tuple(int(k) for k in np.frombuffer(data, ">u4", n_axes, offset=4))
+    expected = head + math.prod(shape)
     if len(data) != expected:
+        of = " of " * (n_axes > 1) + " x ".join(map(str, shape[1:]))
         raise ValueError(
-            f"{path} has {len(data)} bytes, but its {n} images of {height} x {width} "
-            f"need {expected}: it is damaged or cut short; get it again"
+            f"{path} has {len(data)} bytes, but its {shape[0]} {what}{of} need "
+            f"{expected}: it is damaged or cut short; get it again"
         )
-    return np.frombuffer(data, np.uint8, offset=16).reshape(n, 1, height, width)
-
-
-def read_idx_labels(path) -> np.ndarray:
-    """Read labels in MNIST's format.
-
-    Parameters
-    ----------
-    path : path-like
-        An IDX file, gzipped if its name ends in ``.gz``.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n,)
-
-    Raises
-    ------
-    ValueError
-        If it is something else, images for instance, or cut short.
-    """
-    data = read_bytes(path)
-    if int.from_bytes(data[:4], "big") != 0x801 or len(data) < 8:
-        raise ValueError(f"{path} is not an IDX file of labels (no 0x801 at its start)")
-    n = int.from_bytes(data[4:8], "big")
-    if len(data) != 8 + n:
-        raise ValueError(
-            f"{path} has {len(data)} bytes, but its {n} labels need {8 + n}: it is "
-            "damaged or cut short; get it again"
-        )
-    return np.frombuffer(data, np.uint8, offset=8)
+    return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
 
 
 def read_cifar10_images(path) -> np.ndarray:
@@ -171,12 +152,12 @@ def _mnist_file(remote: Remote) -> Path:
 
 def load_mnist() -> tuple[np.ndarray, np.ndarray]:
     """MNIST's training and test images, (n, 1, 28, 28) uint8 (LeCun et al., 1998)."""
-    return tuple(read_idx_images(_mnist_file(each)) for each in MNIST_FILES.values())
+    return tuple(read_idx(_mnist_file(each))[:, None] for each in MNIST_FILES.values())
 
 
 def load_mnist_labels() -> tuple[np.ndarray, np.ndarray]:
     """Which digits MNIST's training and test images show, (n,) uint8."""
-    return tuple(read_idx_labels(_mnist_file(each)) for each in MNIST_LABELS.values())
+    return tuple(read_idx(_mnist_file(f), "labels") for f in MNIST_LABELS.values())
 
 
 def load_cifar10() -> tuple[np.ndarray, np.ndarray]:

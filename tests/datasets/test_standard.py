@@ -96,12 +96,16 @@ def test_labels_are_read_or_refused(tmp_path, monkeypatch):
     labels = np.array([3, 1, 4, 1, 5], dtype=np.uint8)
     data = (0x801).to_bytes(4, "big") + (5).to_bytes(4, "big") + labels.tobytes()
     path = tmp_path / "labels.gz"
-    np.testing.assert_array_equal(standard.read_idx_labels(write(path, data)), labels)
+    np.testing.assert_array_equal(
+        standard.read_idx(write(path, data), "labels"), labels
+    )
     with pytest.raises(ValueError, match="its 5 labels need 13: it is damaged"):
-        standard.read_idx_labels(write(path, data[:-1]))
+        standard.read_idx(write(path, data[:-1]), "labels")
     images = idx(np.zeros((2, 3, 3), dtype=np.uint8))
-    with pytest.raises(ValueError, match="not an IDX file of labels"):
-        standard.read_idx_labels(write(path, images))
+    with pytest.raises(ValueError, match="holds images, not labels: give the file"):
+        standard.read_idx(write(path, images), "labels")
+    with pytest.raises(ValueError, match="not an IDX file of labels .no 0x801"):
+        standard.read_idx(write(path, b"neither"), "labels")
     monkeypatch.setenv("DPM_DATA", str(tmp_path))
     (tmp_path / "mnist").mkdir()
     assert not standard.mnist_labels_at_hand()
@@ -145,7 +149,7 @@ def write(path, data):
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_bad_idx_files_are_refused(tmp_path, data, match, ending):
     with pytest.raises(ValueError, match=match):
-        standard.read_idx_images(write(tmp_path / f"images{ending}", data))
+        standard.read_idx(write(tmp_path / f"images{ending}", data))
 
 
 def test_damaged_and_missing_files_are_refused(tmp_path):
@@ -153,9 +157,9 @@ def test_damaged_and_missing_files_are_refused(tmp_path):
     for data in (packed[:-9], packed[:20], b"not packed"):
         (tmp_path / "images.gz").write_bytes(data)
         with pytest.raises(ValueError, match="missing, damaged or cut short"):
-            standard.read_idx_images(tmp_path / "images.gz")
+            standard.read_idx(tmp_path / "images.gz")
     with pytest.raises(ValueError, match="missing, damaged"):
-        standard.read_idx_images(tmp_path / "nowhere")
+        standard.read_idx(tmp_path / "nowhere")
 
 
 def test_bad_cifar10_files_are_refused(copy):
