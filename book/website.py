@@ -172,16 +172,23 @@ def bare_notebooks(sources: Path) -> None:
 
 
 def outline(tag) -> str:
-    """A section with its name, and its text without tags, for excerpts."""
-    parts = []
+    """A section with its name, and its text without tags, for excerpts.
+
+    A numbered equation has the sentence before it in its place.
+    """
+    parts, before = [], ""
     for child in tag.children:
         if child.name == "section":
             parts.append(outline(child))
-        elif child.name in ("script", "style", "img", "button"):
-            continue
-        else:
+        elif child.name == "div" and "math" in child.get("class", []):
+            if child.get("id"):
+                parts.append(f'<p id="{child["id"]}">{before}</p>')
+        elif child.name not in ("script", "style", "img", "button"):
             text = child.get_text() if child.name else str(child)
-            parts.append(escape(" ".join(text.split()), quote=False))
+            text = re.sub(r"\\[()]|\\mathbf ", "", text).replace(WORD_JOINER, "")
+            text = escape(" ".join(text.split()), quote=False)
+            before = text or before
+            parts.append(text)
     name = f' id="{tag["id"]}"' if tag.get("id") else ""
     return f"<section{name}>{' '.join(filter(None, parts))}</section>"
 
