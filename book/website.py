@@ -198,6 +198,8 @@ def write_texts(out: Path) -> None:
     texts = {}
     for path in sorted((out / "book").glob("*.html")):
         page = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+        for sign in page.select(".headerlink, .cell_output img, .animation"):
+            sign.decompose()
         texts[f"book/{path.name}"] = outline(page.find("article"))
     script = f"window.bookTexts = {json.dumps(texts, ensure_ascii=False)};\n"
     (out / "_static" / "texts.js").write_text(script, encoding="utf8")

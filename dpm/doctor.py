@@ -76,7 +76,7 @@ def version_of(package: str) -> str | None:
 def packages() -> Iterator[Finding]:
     """Python, this package, and what it, its proof and its book are made with."""
     yield Finding("python", f"{platform.python_version()} on {platform.system()}")
-    yield Finding("dpm", f"{__version__} in {Path(__file__).parent.name}/")
+    yield Finding("dpm", f"{__version__} in {Path(__file__).parent}")
     for name in NEEDED:
         remedy = "" if version_of(name) else f"pip install {name}"
         yield Finding(name, version_of(name) or "not installed", remedy, bool(remedy))

@@ -80,14 +80,21 @@ function excerptsFromDisk() {
   });
 }
 
-if (typeof Search !== "undefined") {
+/* The search's own script is loaded before this one on some pages, after it on others. */
+let translates = false;
+function translateQueries() {
+  if (translates || typeof Search === "undefined") return;
+  translates = true;
   const perform = Search.performSearch;
   Search.performSearch = (query) => perform(inWordsOfTheIndex(query));
 }
+
+translateQueries();
 if (window.location.protocol === "file:" && document.currentScript) {
   if (document.querySelector("title").textContent.startsWith("Search")) excerptsFromDisk();
 }
 document.addEventListener("DOMContentLoaded", () => {
+  translateQueries();
   openSolutions();
   openForPrinting();
   nameSliders();
