@@ -1,4 +1,4 @@
-"""Draw the book's logo: the spine of the swiss roll, data at one end, noise at the other.
+"""Draw the book's logo: the spine of the swiss roll, which ends in noise.
 
     python book/draw_logo.py
 
@@ -31,7 +31,7 @@ def points(seed: int = 5):
 
 
 def colors(u) -> list[str]:
-    """From the lighter blue of data to orange: both can be seen on white and on black."""
+    """From a light blue to the orange of models: both show on white and on black."""
     bridge = LinearSegmentedColormap.from_list("bridge", ["#4a8fd8", DATA, MODEL])
     return [to_hex(bridge(share)) for share in u]
 
@@ -39,9 +39,10 @@ def colors(u) -> list[str]:
 def svg() -> str:
     """The logo as text, the same at each call."""
     X, u = points()
+    places = [(SIZE * x, SIZE * (1 - y)) for x, y in X]
     dots = "".join(
-        f'<circle cx="{SIZE * x:.1f}" cy="{SIZE * (1 - y):.1f}" r="2.5" fill="{color}"/>'
-        for (x, y), color in zip(X, colors(u), strict=True)
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>'
+        for (x, y), color in zip(places, colors(u), strict=True)
     )
     box = f'viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>{dots}</svg>\n'

@@ -28,7 +28,6 @@ from pybtex.style.labels import BaseLabelStyle
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
-WORD_JOINER = "\u2060"  # has no width, and no line may break at it
 MATHJAX = (  # what `loader` in _config.yml names, and what that loads
     "startup.js",
     "core.js",
@@ -45,20 +44,31 @@ ROAD = re.compile(r"^\d+\. \[[^\]]*\]\((\w+)\.ipynb\): ((?:.|\n {2,})*)", re.M)
 
 
 class Punctuation(SphinxTransform):
-    """What follows a formula directly stays on its line, and an opening bracket too."""
+    """What follows a formula directly stays on its line, and an opening bracket too.
+
+    A browser may break a line on either side of a formula, even before a comma.
+    """
 
     default_priority = 840  # before Sphinx collects the index
 
     def apply(self, **kwargs):
-        for formula in self.document.findall(nodes.math):
+        for formula in list(self.document.findall(nodes.math)):
             place, siblings = formula.parent.index(formula), formula.parent
-            if place + 1 < len(siblings):
-                after = siblings[place + 1]
-                if isinstance(after, nodes.Text) and after[0] in ",.;:!?)]-’'":
-                    siblings[place + 1] = nodes.Text(WORD_JOINER + after)
+            before, after = "", ""
+            beside = [*siblings, None][place + 1]
+            if isinstance(beside, nodes.Text):
+                after = re.match(r"[-,.;:!?)\]’']*", beside)[0]
             if place and isinstance(siblings[place - 1], nodes.Text):
-                if siblings[place - 1][-1] in "([":
-                    siblings[place - 1] = nodes.Text(siblings[place - 1] + WORD_JOINER)
+                before = re.search(r"[(\[]*$", siblings[place - 1])[0]
+            if not before + after:
+                continue
+            parts = [nodes.Text(before), formula.deepcopy(), nodes.Text(after)]
+            kept = nodes.inline("", "", *filter(None, parts), classes=["one-line"])
+            siblings[place] = kept
+            if after:
+                siblings[place + 1] = nodes.Text(siblings[place + 1][len(after) :])
+            if before:
+                siblings[place - 1] = nodes.Text(siblings[place - 1][: -len(before)])
 
 
 class EquationIndex(SphinxTransform):
@@ -185,7 +195,7 @@ def outline(tag) -> str:
                 parts.append(f'<p id="{child["id"]}">{before}</p>')
         elif child.name not in ("script", "style", "img", "button"):
             text = child.get_text() if child.name else str(child)
-            text = re.sub(r"\\[()]|\\mathbf ", "", text).replace(WORD_JOINER, "")
+            text = re.sub(r"\\[()]|\\mathbf ", "", text)
             text = escape(" ".join(text.split()), quote=False)
             before = text or before
             parts.append(text)

@@ -1,4 +1,4 @@
-"""Command line: what is here, how fast it is, and what is missing, each with its remedy.
+"""Command line: what is here, how fast it is, what is missing, and the remedies.
 
     python -m dpm.doctor
 
@@ -222,7 +222,9 @@ def report(chapters: dict) -> tuple[str, bool]:
             if finding.remedy:
                 lines.append(f"  {'':30s} -> {finding.remedy}")
             well &= not (finding.needed and finding.remedy)
-    lines.append("All that training needs is here." if well else "Something is missing.")
+    lines.append(
+        "All that training needs is here." if well else "Something is missing."
+    )
     return "\n".join(lines), well
 
 

@@ -23,6 +23,18 @@ function openForPrinting() {
   });
 }
 
+/* A formula that is wider than the page gets smaller, to a limit: what is still too long
+   can be moved sideways. */
+const SMALLEST = 0.65;
+function fitFormulas() {
+  const boxes = [...document.querySelectorAll("div.math")];
+  boxes.forEach((box) => box.style.removeProperty("--fit"));
+  const shares = boxes.map((box) => box.clientWidth / box.scrollWidth);
+  boxes.forEach((box, i) => {
+    if (shares[i] < 1) box.style.setProperty("--fit", Math.max(shares[i] - 0.01, SMALLEST));
+  });
+}
+
 /* A slider counts pictures from 0; a screen reader says which one of how many. */
 function nameSliders() {
   for (const slider of document.querySelectorAll(".animation input[type=range]")) {
@@ -98,4 +110,8 @@ document.addEventListener("DOMContentLoaded", () => {
   openSolutions();
   openForPrinting();
   nameSliders();
+});
+window.addEventListener("load", () => {
+  window.MathJax?.startup?.promise.then(fitFormulas);
+  window.addEventListener("resize", fitFormulas);
 });
