@@ -162,8 +162,12 @@ def test_page_fits_a_telephone(page, scheme):
     assert page.trouble == []
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
+    page.wait_for_function(f"({TOO_WIDE})().length === 0")  # they get smaller
     assert page.evaluate(REWRAPPED) == []
     assert page.evaluate(BROKEN_NUMBERS) == []
+    outside = """[...document.querySelectorAll(".animation button, .animation input")]
+      .filter(tag => tag.getBoundingClientRect().right > innerWidth).length"""
+    assert page.evaluate(outside) == 0
     assert page.evaluate(ALONE) == []
     cut_off = page.evaluate(
         """[...document.querySelectorAll("div.math")].filter(d => {
