@@ -4,6 +4,7 @@ Skipped where there is no Chromium; `.ci/run` installs one.
 """
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+
+from dpm.version import __version__
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = next(
@@ -308,3 +311,15 @@ def test_works_are_listed_as_they_are_cited_and_linked(pages):
     links = [link for page in pages.values() for link in page.select(to_list)]
     cited = {link.get_text() for link in links}
     assert cited and cited <= labels
+
+
+def test_the_logo_is_what_its_script_draws():
+    drawn = runpy.run_path(str(ROOT / "book" / "draw_logo.py"))["svg"]()
+    assert drawn == (ROOT / "book" / "_static" / "logo.svg").read_text("utf8")
+
+
+def test_the_version_to_cite_is_this_one():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf8")
+    assert f"\nversion: {__version__}\n" in citation
+    welcome = (ROOT / "book" / "welcome.md").read_text(encoding="utf8")
+    assert f"Version {__version__}}}" in welcome
