@@ -238,6 +238,7 @@ def parsed(html):
     return {
         path: BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
         for path in sorted(html.rglob("*.html"))
+        if "_static" not in path.parts  # the theme's templates
     }
 
 
