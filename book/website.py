@@ -226,10 +226,19 @@ def finish(app, error):
         write_texts(out)
 
 
+def link_equations(app, what, name, obj, options, lines) -> None:
+    """In docstrings, "Eq. 14" leads to that equation in its chapter."""
+    lines[:] = [
+        re.sub(r"\b(Eqs?\. (\d+))\b(?!\.\d)", r":ref:`\1 <eq-\2>`", line)
+        for line in lines
+    ]
+
+
 def setup(app):
     register_plugin("pybtex.style.formatting", "as_cited", Works)
     app.add_transform(Punctuation)
     app.add_transform(EquationIndex)
+    app.connect("autodoc-process-docstring", link_equations)
     app.connect("html-page-context", describe)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
