@@ -208,6 +208,20 @@ def test_links_to_equations_lead_somewhere():
         assert f"(eq-{n})=" in text
 
 
+def test_the_notation_names_what_there_is():
+    text = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+    symbols, words = text.split("## Words")
+    code = "\n".join(p.read_text(encoding="utf-8") for p in ROOT.glob("dpm/**/*.py"))
+    for row in re.findall(r"^\|.*\|$", symbols, flags=re.MULTILINE)[2:]:
+        for name in re.findall(r"`([\w.]+)[^`]*`", row.split(" | ")[-2]):
+            name = name.removeprefix("dpm.diffusion.")
+            assert re.search(rf"\b{name}\b", code), f"nothing is called {name}"
+    chapters = "\n".join(prose(p) for p in NOTEBOOKS).lower()
+    for english in re.findall(r"^\| ([^|]+) \|", words, flags=re.MULTILINE)[2:]:
+        for word in english.split(", "):
+            assert word.lower().replace("\u2013", "-") in chapters, f"no page says {word}"
+
+
 def test_every_cited_work_is_in_the_bibliography():
     known = re.findall(
         r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text(), re.M
