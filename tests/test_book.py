@@ -219,7 +219,7 @@ def test_the_notation_names_what_there_is():
     chapters = "\n".join(prose(p) for p in NOTEBOOKS).lower()
     for english in re.findall(r"^\| ([^|]+) \|", words, flags=re.MULTILINE)[2:]:
         for word in english.split(", "):
-            assert word.lower().replace("\u2013", "-") in chapters, f"no page says {word}"
+            assert word.lower().replace("\u2013", "-") in chapters, word
 
 
 def test_every_cited_work_is_in_the_bibliography():
