@@ -2,8 +2,9 @@
 
     python book/draw_road.py
 
-Writes ``book/_static/road.svg`` and ``road_dark.svg``: one box a chapter, numbered as in
-the table of contents; an arrow leads to a chapter that is better read after another.
+Writes ``road.svg`` and ``road_dark.svg`` into ``book/_static``: one box a chapter,
+numbered as in the table of contents; an arrow leads to a chapter that is better read
+after another.
 """
 
 from pathlib import Path
