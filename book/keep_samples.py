@@ -4,12 +4,13 @@
     python book/keep_samples.py mnist_tails 1000 --scores 1000 --fill 200
     python book/keep_samples.py mnist_dense 1000 --limit 20
 
-Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of the way from
-black to white, the first of them drawn from seed 0. A thousand steps of a large model
-take minutes, which a page has not. Where asked for it also holds the walks to the first
-samples, at some times, so that a page can walk the last steps again; K - L_null of
-held-out and of training pictures, each over all t, in bits per pixel; and the first
-samples with their left halves filled in anew, in the three ways of `WAYS`.
+Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of the way
+from black to white, the first of them drawn from seed 0. A thousand steps of a large
+model take minutes, which a page has not. Where asked for it also holds the walks to the
+first samples, at some times, so that a page can walk the last steps again; K - L_null
+of held-out and of training pictures, each over all t, in bits per pixel; the first
+samples with their left halves filled in anew, in the three ways of `WAYS`, and as many
+samples with each step taken as often as in the last of these ways.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import dpm
+from dpm import sampler
 from dpm.blocks import checkpoint
 from dpm.evaluation import bound_all_t
 from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
@@ -31,6 +33,18 @@ WAYS = (  # how the half that is known is put back
     {"known_noise": True},
     {"known_noise": True, "repeats": 4},
 )
+
+
+def again(model, n: int) -> np.ndarray:
+    """Samples whose steps were taken again, (n, *shape of a picture)."""
+    repeats, parts = WAYS[-1]["repeats"], range(0, n, BATCH)
+    drawn = [
+        sampler.sample(model.model, min(BATCH, n - i), i, repeats=repeats)
+        for i in parts
+    ]
+    data = model.meta["data"]
+    X = np.moveaxis(np.concatenate(drawn) * data["scale"] + data["shift"], 1, -1)
+    return X.reshape(n, *model.shape)
 
 
 def draw(model, n: int, times) -> dict:
@@ -91,6 +105,7 @@ def main(argv=None) -> int:
         arrays["walks"] = whole(np.stack([states[t][: args.walks] for t in times]))
     if args.fill:
         arrays["fillings"] = whole(fill(model, states[0][: args.fill].clip(0, 1)))
+        arrays["again"] = whole(again(model, args.fill))
     if args.scores:
         data = model.recipe.load_data()
         arrays["K_test"] = scores(model, data.X_test, args.scores)
