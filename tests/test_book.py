@@ -237,7 +237,7 @@ def test_checkpoints_are_small_and_say_where_they_come_from():
     assert len(paths) > 20
     for path in paths:
         assert path.stat().st_size < 8_000_000, path
-        if path.name.startswith("sfo_") or path.stem.endswith("_walks"):
+        if path.name.startswith("sfo_") or path.stem.endswith("_samples"):
             continue  # curves of optimisers and pictures of models, no models
         arrays, meta = checkpoint.load(path)
         assert meta["command"].startswith("python -m dpm."), path
