@@ -161,7 +161,10 @@ def test_pages_have_the_parts_a_reader_looks_for(path):
     checked = path.stem in chapters()
     assert (3 if checked else 2) <= len(exercises) <= (5 if checked else 3)
     assert text.count("<summary>Solution</summary>") == len(exercises)
-    assert text.count("<details>") == text.count("</details>") == len(exercises)
+    assert text.count("<details>") == text.count("</details>") - 1 == len(exercises)
+    opening = text.split("\n## ")[0]
+    abstract = opening.split('<details lang="zh">\n<summary>中文提要</summary>\n')[1]
+    assert 5 <= abstract.split("</details>")[0].count("。") <= 9
 
 
 def test_equations_carry_the_papers_numbers():
