@@ -37,7 +37,7 @@ FLOORS = (  # from the ground up; a room may import those below, and its own fol
     "commands",
     "runs",
     "trained",
-    ("train", "evaluate", "fit_mcgsm"),
+    ("train", "evaluate", "fit_mcgsm", "doctor"),
     "ledger",
     "exercises",
 )

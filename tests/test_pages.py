@@ -4,12 +4,18 @@ Skipped where there is no Chromium; `.ci/run` installs one.
 """
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
+from bs4 import BeautifulSoup
+
+from dpm.version import __version__
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = next(
@@ -17,6 +23,45 @@ CHROMIUM = next(
     None,
 )
 SOURCES = ("book", "dpm", "_config.yml", "_toc.yml")
+
+# What a page must not have, as functions of the page that list it.
+REWRAPPED = """() => [...document.querySelectorAll(".cell_output pre")].filter(p => {
+  const style = getComputedStyle(p), line = parseFloat(style.lineHeight);
+  const lines = p.textContent.replace(/\\n$/, "").split("\\n").length;
+  const inside = p.clientHeight - parseFloat(style.paddingTop)
+    - parseFloat(style.paddingBottom);
+  return inside > lines * line * 1.3 + 2;
+}).map(p => p.textContent.slice(0, 60))"""
+BROKEN_NUMBERS = """() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll("article table td")) {
+    const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+      if (text.parentElement.closest(".math, code")) continue;
+      for (const number of text.data.matchAll(/[-+\u2212]?\\d[\\d.,]*\\d/g)) {
+        const range = document.createRange();
+        range.setStart(text, number.index);
+        range.setEnd(text, number.index + number[0].length);
+        const rows = [...range.getClientRects()].map(r => Math.round(r.top));
+        if (new Set(rows).size > 1) broken.push(number[0]);
+      }
+    }
+  }
+  return broken;
+}"""
+TOO_WIDE = """() => [...document.querySelectorAll("div.math")]
+  .filter(d => d.scrollWidth > d.clientWidth + 1)
+  .map(d => d.id || d.textContent)"""
+ALONE = """() => [...document.querySelectorAll("article span.math")].filter(formula => {
+  const text = formula.nextSibling;
+  if (text?.nodeType !== 3 || !/^[-,.;:!?)\\]]/.test(text.data)) return false;
+  const range = document.createRange();
+  range.setStart(text, 0);
+  range.setEnd(text, 1);
+  const sign = range.getBoundingClientRect();
+  const before = formula.querySelector("mjx-container").getBoundingClientRect();
+  return sign.width > 0 && sign.left < before.left;
+}).map(formula => formula.textContent)"""
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +106,8 @@ def page(browser, html, request):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(120_000)  # ms; machines are busy at times
     page = context.new_page()
-    page.trouble = []
+    page.trouble, page.asked = [], []
+    page.on("request", lambda r: page.asked.append(r.url))
     page.on("console", lambda m: m.type == "error" and page.trouble.append(m.text))
     page.on("pageerror", lambda e: page.trouble.append(str(e)))
     page.on(
@@ -96,6 +142,21 @@ def test_page_is_whole_without_a_network(page):
     assert searches <= 1
 
 
+def test_formulas_fit_and_are_no_stops_of_the_keyboard(page):
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.locator("mjx-container[tabindex='0']").count() == 0
+    spoken = page.locator(".math mjx-assistive-mml").count()
+    assert spoken == page.locator(".math mjx-container").count()
+    assert page.evaluate(ALONE) == []
+
+
+def test_a_page_is_light(page):
+    """In bytes, uncompressed, pictures and scripts and all."""
+    files = {url.partition("?")[0] for url in page.asked if url.startswith("file:")}
+    size = sum(os.path.getsize(unquote(urlsplit(url).path)) for url in files)
+    assert size < 3_000_000
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_fits_a_telephone(page, scheme):
     page.set_viewport_size({"width": 390, "height": 900})
@@ -104,6 +165,13 @@ def test_page_fits_a_telephone(page, scheme):
     assert page.trouble == []
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
+    page.wait_for_function(f"({TOO_WIDE})().length === 0")  # they get smaller
+    assert page.evaluate(REWRAPPED) == []
+    assert page.evaluate(BROKEN_NUMBERS) == []
+    outside = """[...document.querySelectorAll(".animation button, .animation input")]
+      .filter(tag => tag.getBoundingClientRect().right > innerWidth).length"""
+    assert page.evaluate(outside) == 0
+    assert page.evaluate(ALONE) == []
     cut_off = page.evaluate(
         """[...document.querySelectorAll("div.math")].filter(d => {
              const left = d.querySelector("mjx-container").getBoundingClientRect().left;
@@ -122,5 +190,137 @@ def test_slider_turns_time(page):
     before = picture.get_attribute("src")
     slider = page.locator(".animation input[type=range]")
     slider.evaluate("s => { s.value = 12; s.dispatchEvent(new Event('input')); }")
+    assert slider.get_attribute("aria-valuetext").startswith("picture 13 of ")
     assert picture.get_attribute("src") != before
     assert page.trouble == []
+
+
+@pytest.mark.parametrize("page", ["forward"], indirect=True)
+def test_solutions_open_by_one_click_and_on_paper(page):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    solution = page.locator("article details:has(> summary:text-is('Solution'))").first
+    cell = page.locator("details:has(> summary:text-is('Solution')) + .cell details")
+    solution.locator("summary").first.click()
+    page.wait_for_function("d => d.open", arg=cell.first.element_handle())
+    folded = page.locator("article details:not([open])")
+    assert folded.count() > 0
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert folded.count() > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("Eq. 14", "book/training.html#eq-14"),
+        ("equation 28", "book/entropy.html#eq-28"),
+        ("熵", "book/entropy.html"),
+        ("β", "book/"),
+    ],
+)
+def test_search_from_disk_finds_and_quotes(browser, html, query, first):
+    page, trouble = browser.new_page(), []
+    page.set_default_timeout(120_000)
+    page.on("console", lambda m: m.type != "log" and trouble.append(m.text))
+    page.on("pageerror", lambda e: trouble.append(str(e)))
+    page.goto((html / "search.html").as_uri() + f"?q={query}")
+    result = page.locator("#search-results li").first
+    result.locator("p.context").wait_for()
+    assert result.locator("a").get_attribute("href").startswith(first)
+    assert len(result.locator("p.context").inner_text()) > 40
+    assert trouble == []
+    page.close()
+
+
+def parsed(html):
+    """All built pages, by path."""
+    return {
+        path: BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+        for path in sorted(html.rglob("*.html"))
+        if "_static" not in path.parts  # the theme's templates
+    }
+
+
+@pytest.fixture(scope="module")
+def pages(html):
+    return parsed(html)
+
+
+def dead_links(pages) -> list[str]:
+    """Links to files or places that are not there; links into the world are left."""
+    names, dead = {}, []
+    for path, page in pages.items():
+        names[path] = {tag["id"] for tag in page.select("[id]")}
+    for path, page in pages.items():
+        tags = page.select("[href], [src]")
+        links = [tag.get("href") or tag.get("src") for tag in tags]
+        for link in filter(None, links):
+            parts = urlsplit(link)
+            if parts.scheme in ("http", "https", "data", "mailto"):
+                continue
+            file = path.parent / unquote(parts.path) if parts.path else path
+            place = unquote(parts.fragment)
+            known = names.get(file.resolve(), {place})
+            if not file.exists() or (place and place not in known):
+                dead.append(f"{path.name}: {link}")
+    return dead
+
+
+def test_links_lead_somewhere(pages):
+    assert len(pages) > 20 and dead_links(pages) == []
+
+
+def test_a_dead_link_is_found(tmp_path):
+    path = tmp_path.resolve() / "page.html"
+    path.write_text('<p id="here"><a href="#here">1</a><a href="#there">2</a></p>')
+    assert dead_links(parsed(path.parent)) == ["page.html: #there"]
+
+
+def test_pages_describe_themselves(pages):
+    texts = {
+        path.name: page.select_one("meta[name=description]")["content"]
+        for path, page in pages.items()
+        if path.parent.name == "book"
+    }
+    assert len(set(texts.values())) == len(texts)
+    for path in (ROOT / "book").glob("*.ipynb"):
+        assert "in code that runs" not in texts[f"{path.stem}.html"], (
+            f"{path.stem} has no line on the road of the welcome page"
+        )
+
+
+def test_downloads_are_notebooks_without_outputs(html):
+    for path in (ROOT / "book").glob("*.ipynb"):
+        notebook = nbformat.read(html / "_sources" / "book" / path.name, as_version=4)
+        original = nbformat.read(path, as_version=4)
+        assert [c.source for c in notebook.cells] == [c.source for c in original.cells]
+        assert not any(c.get("outputs") for c in notebook.cells)
+
+
+def test_the_site_is_light(html):
+    size = sum(path.stat().st_size for path in html.rglob("*") if path.is_file())
+    assert size < 20_000_000
+
+
+def test_works_are_listed_as_they_are_cited_and_linked(pages):
+    page = next(page for path, page in pages.items() if path.name == "references.html")
+    works = page.select("div.citation")
+    labels = {work.select_one(".label").get_text().strip(" []\n") for work in works}
+    assert len(works) > 20 and all(work.select("a.external") for work in works)
+    to_list = "article a[href*='references.html#id']"
+    links = [link for page in pages.values() for link in page.select(to_list)]
+    cited = {link.get_text() for link in links}
+    assert cited and cited <= labels
+
+
+def test_the_logo_is_what_its_script_draws():
+    drawn = runpy.run_path(str(ROOT / "book" / "draw_logo.py"))["svg"]()
+    assert drawn == (ROOT / "book" / "_static" / "logo.svg").read_text("utf8")
+
+
+def test_the_version_to_cite_is_this_one():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf8")
+    assert f"\nversion: {__version__}\n" in citation
+    welcome = (ROOT / "book" / "welcome.md").read_text(encoding="utf8")
+    assert f"Version {__version__}}}" in welcome

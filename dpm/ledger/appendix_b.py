@@ -275,7 +275,7 @@ def markov():
 
 @equation(
     48,
-    r"K = \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \log \left[ \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)})} \, \frac{q(\mathbf x^{(t-1)} \mid \mathbf x^{(0)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(0)})} \right] - H_p(\mathbf X^{(T)})",
+    r"\begin{aligned} K = & \sum_{t=2}^{T} \int d\mathbf x^{(0 \dots T)} \, q(\mathbf x^{(0 \dots T)}) \cr & \qquad \times \log \left[ \frac{p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)})}{q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)})} \, \frac{q(\mathbf x^{(t-1)} \mid \mathbf x^{(0)})}{q(\mathbf x^{(t)} \mid \mathbf x^{(0)})} \right] - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
     "diffusion.binomial.posterior",
     "diffusion.binomial.marginal",
@@ -376,7 +376,7 @@ def telescope():
 
 @equation(
     51,
-    r"\begin{aligned} K = & -\sum_{t=2}^{T} \int d\mathbf x^{(0)} d\mathbf x^{(t)} \, q(\mathbf x^{(0)}, \mathbf x^{(t)}) \, D_{KL}\left( q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)}) \,\middle\|\, p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \right) \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
+    r"\begin{aligned} K = & -\sum_{t=2}^{T} \int d\mathbf x^{(0)} d\mathbf x^{(t)} \, q(\mathbf x^{(0)}, \mathbf x^{(t)}) \cr & \qquad \times D_{KL}\left( q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)}) \,\middle\|\, p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \right) \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
     "diffusion.binomial.kl",
     "diffusion.binomial.posterior",

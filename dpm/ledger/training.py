@@ -113,7 +113,7 @@ def bound_and_equality():
 
 @equation(
     14,
-    r"\begin{aligned} K = & -\sum_{t=2}^{T} \int d\mathbf x^{(0)} d\mathbf x^{(t)} \, q(\mathbf x^{(0)}, \mathbf x^{(t)}) \, D_{KL}\left( q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)}) \,\middle\|\, p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \right) \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
+    r"\begin{aligned} K = & -\sum_{t=2}^{T} \int d\mathbf x^{(0)} d\mathbf x^{(t)} \, q(\mathbf x^{(0)}, \mathbf x^{(t)}) \cr & \qquad \times D_{KL}\left( q(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}, \mathbf x^{(0)}) \,\middle\|\, p(\mathbf x^{(t-1)} \mid \mathbf x^{(t)}) \right) \cr & + H_q(\mathbf X^{(T)} \mid \mathbf X^{(0)}) - H_q(\mathbf X^{(1)} \mid \mathbf X^{(0)}) - H_p(\mathbf X^{(T)}) \end{aligned}",
     CHAPTER,
     "diffusion.bound.lower_bound",
     "diffusion.bound.gaussian_entropies",

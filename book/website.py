@@ -1,0 +1,235 @@
+"""What the built site needs and Sphinx, Jupyter Book and the theme have no setting for.
+
+A Sphinx extension, named in `_config.yml`. It
+
+- keeps a comma with the formula before it, and enters each equation into the index;
+- gives each page its description, the sentence of the road on the welcome page;
+- prints works in the list of references as the chapters cite them;
+- copies those parts of MathJax that the pages load, and none of what they do not;
+- keeps of the theme's icons those that are shown;
+- offers notebooks for download without their outputs, which the page shows already;
+- writes the texts from which a search, opened from disk, takes its excerpts.
+"""
+
+import importlib.util
+import json
+import re
+import shutil
+from html import escape
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup
+from docutils import nodes
+from fontTools import subset
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.unsrt import Style
+from pybtex.style.labels import BaseLabelStyle
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+
+MATHJAX = (  # what `loader` in _config.yml names, and what that loads
+    "startup.js",
+    "core.js",
+    "input/tex.js",
+    "input/tex/extensions",
+    "output/chtml.js",
+    "output/chtml/fonts",
+    "a11y/assistive-mml.js",
+)
+ICON_RULE = re.compile(
+    r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+\"\}"  # .fa-moon:before{...}
+)
+ROAD = re.compile(r"^\d+\. \[[^\]]*\]\((\w+)\.ipynb\): ((?:.|\n {2,})*)", re.M)
+
+
+class Punctuation(SphinxTransform):
+    """What follows a formula directly stays on its line, and an opening bracket too.
+
+    A browser may break a line on either side of a formula, even before a comma.
+    """
+
+    default_priority = 840  # before Sphinx collects the index
+
+    def apply(self, **kwargs):
+        for formula in list(self.document.findall(nodes.math)):
+            place, siblings = formula.parent.index(formula), formula.parent
+            before, after = "", ""
+            beside = [*siblings, None][place + 1]
+            if isinstance(beside, nodes.Text):
+                after = re.match(r"[-,.;:!?)\]’']*", beside)[0]
+            if place and isinstance(siblings[place - 1], nodes.Text):
+                before = re.search(r"[(\[]*$", siblings[place - 1])[0]
+            if not before + after:
+                continue
+            parts = [nodes.Text(before), formula.deepcopy(), nodes.Text(after)]
+            kept = nodes.inline("", "", *filter(None, parts), classes=["one-line"])
+            siblings[place] = kept
+            if after:
+                siblings[place + 1] = nodes.Text(siblings[place + 1][len(after) :])
+            if before:
+                siblings[place - 1] = nodes.Text(siblings[place - 1][: -len(before)])
+
+
+class EquationIndex(SphinxTransform):
+    """Each label `eq-14` is an entry "Eq. 14" of the index, which search asks first."""
+
+    default_priority = 841
+
+    def apply(self, **kwargs):
+        for target in list(self.document.findall(nodes.target)):
+            label = target.get("refid", "")
+            if re.fullmatch(r"eq-\d+", label):
+                entry = ("single", f"Eq. {label[3:]}", label, "main", None)
+                parent = target.parent
+                parent.insert(parent.index(target), addnodes.index(entries=[entry]))
+
+
+class AsCited(BaseLabelStyle):
+    """Labels as the text has them: "Ho et al., 2020"."""
+
+    def format_labels(self, entries):
+        for entry in entries:
+            people = entry.persons.get("author") or entry.persons["editor"]
+            names = [" ".join([*p.prelast_names, *p.last_names]) for p in people]
+            names = [re.sub(r"[{}]", "", name) for name in names]
+            some = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
+            yield f"{some}, {entry.fields['year']}"
+
+
+class Works(Style):
+    """The usual list, sorted by author, with these labels."""
+
+    default_label_style = AsCited
+    default_sorting_style = "author_year_title"
+
+
+def descriptions(book: Path) -> dict:
+    """Of each chapter, by the name of its file, its sentence on the welcome page."""
+    road = ROAD.findall((book / "welcome.md").read_text(encoding="utf8"))
+    return {name: " ".join(sentence.split()) for name, sentence in road}
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """The page's description, for search engines and for links that are sent about."""
+    name, book = pagename.rpartition("/")[2], Path(app.srcdir) / "book"
+    title = BeautifulSoup(context.get("title") or "", "html.parser").get_text()
+    about = "the paper of 2015 that invented diffusion models, in code that runs."
+    about = descriptions(book).get(name, f"{app.config.html_title}: {about}")
+    text = f"{title}: {about}" if title and name != "welcome" else about
+    tag = f'<meta name="description" content="{escape(text)}" />'
+    context["metatags"] = context.get("metatags", "") + tag
+
+
+def copy_mathjax(static: Path) -> None:
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    source = Path(package.submodule_search_locations[0]) / "static" / "mathjax"
+    for name in MATHJAX:
+        target = static / "mathjax" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(source / name, target)
+
+
+def keep_icons(out: Path) -> None:
+    """Of the theme's 2,000 icons, those on our pages, from its own font and rules."""
+    static = out / "_static"
+    pages = "".join(p.read_text(encoding="utf8") for p in out.rglob("*.html"))
+    shown = {f".{name}:before" for name in re.findall(r"\bfa-[a-z-]+", pages)}
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    fonts = static / "vendor" / "fontawesome" / "webfonts"
+    if not fonts.is_dir():  # done by an earlier build, whose files still stand
+        return
+
+    def keep(rule):
+        names = set(rule[0].partition("{")[0].split(","))
+        return rule[0] if names & shown else ""
+
+    rules = ICON_RULE.sub(keep, sheet.read_text(encoding="utf8"))
+    rules = re.sub(r"url\([^)]*fa-solid-900\.woff2\)[^,]*,", "", rules)
+    sheet.write_text(rules, encoding="utf8")
+    text = rules + (static / "styles" / "sphinx-book-theme.css").read_text("utf8")
+    codes = {int(code, 16) for code in re.findall(r"\"\\(f[0-9a-f]{3})\"", text)}
+    options = subset.Options()
+    font = subset.load_font(str(fonts / "fa-solid-900.ttf"), options)
+    chosen = subset.Subsetter(options)
+    chosen.populate(unicodes=codes)
+    chosen.subset(font)
+    shutil.rmtree(fonts)
+    fonts.mkdir()
+    subset.save_font(font, str(fonts / "fa-solid-900.ttf"), options)
+    script = static / "scripts" / "fontawesome.js"  # would draw what the font shows
+    script.write_text("// not needed: the icons are a font\n", encoding="utf8")
+
+
+def slim(static: Path) -> None:
+    """Remove what no page asks for."""
+    for path in static.rglob("*.map"):
+        path.unlink()
+    shutil.rmtree(static / "locales", ignore_errors=True)
+
+
+def bare_notebooks(sources: Path) -> None:
+    """Downloads are to be run: without outputs all of them weigh less than one did."""
+    for path in sources.rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
+
+
+def outline(tag) -> str:
+    """A section with its name, and its text without tags, for excerpts.
+
+    A numbered equation has the sentence before it in its place.
+    """
+    parts, before = [], ""
+    for child in tag.children:
+        if child.name == "section":
+            parts.append(outline(child))
+        elif child.name == "div" and "math" in child.get("class", []):
+            if child.get("id"):
+                parts.append(f'<p id="{child["id"]}">{before}</p>')
+        elif child.name not in ("script", "style", "img", "button"):
+            text = child.get_text() if child.name else str(child)
+            text = re.sub(r"\\[()]|\\mathbf ", "", text)
+            text = escape(" ".join(text.split()), quote=False)
+            before = text or before
+            parts.append(text)
+    name = f' id="{tag["id"]}"' if tag.get("id") else ""
+    return f"<section{name}>{' '.join(filter(None, parts))}</section>"
+
+
+def write_texts(out: Path) -> None:
+    """A browser may not fetch a page from disk, but it may load a script."""
+    texts = {}
+    for path in sorted((out / "book").glob("*.html")):
+        page = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+        for sign in page.select(".headerlink, .cell_output img, .animation"):
+            sign.decompose()
+        texts[f"book/{path.name}"] = outline(page.find("article"))
+    script = f"window.bookTexts = {json.dumps(texts, ensure_ascii=False)};\n"
+    (out / "_static" / "texts.js").write_text(script, encoding="utf8")
+
+
+def finish(app, error):
+    """After the pages are written."""
+    if error is None and app.builder.format == "html":
+        out, static = Path(app.outdir), Path(app.outdir) / "_static"
+        copy_mathjax(static)
+        keep_icons(out)
+        slim(static)
+        bare_notebooks(out / "_sources")
+        write_texts(out)
+
+
+def setup(app):
+    register_plugin("pybtex.style.formatting", "as_cited", Works)
+    app.add_transform(Punctuation)
+    app.add_transform(EquationIndex)
+    app.connect("html-page-context", describe)
+    app.connect("build-finished", finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
