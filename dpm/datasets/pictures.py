@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dpm.blocks.checks import check_count
+from dpm.blocks.checks import check_count, check_memory
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".gif", ".tif", ".tiff")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -244,12 +244,6 @@ def _check_member(path, name: str, size: int = 0) -> None:
         )
 
 
-def check_held_out(held_out) -> None:
-    """Raise ValueError unless this can be the part of the pictures to hold out."""
-    if not isinstance(held_out, int | float) or not 0 < held_out < 1:
-        raise ValueError(f"held_out = {held_out!r}: it must lie in (0, 1)")
-
-
 def hold_out(pictures: dict, held_out: float, rng) -> tuple[dict, dict]:
     """Two or more pictures split at random, at least one for either side.
 
@@ -342,6 +336,7 @@ def crops(pictures: dict, n: int, width: int, rng) -> np.ndarray:
     """
     check_count(n, "number of patches", 2)
     check_count(width, "width", 1)
+    check_memory(n * width**2 // 2, f"n = {n}, width = {width}")  # bytes, and floats
     for name, picture in pictures.items():
         check_room(name, picture, width)
     pictures = [with_colours(picture) for picture in pictures.values()]

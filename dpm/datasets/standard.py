@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dpm.blocks.checks import check_count
+from dpm.blocks.settings import Natural, Several, typed
 from dpm.datasets.download import Remote, cache_folder, fetch, local_copy, unpacked
 from dpm.datasets.pictures import Pictures
 
@@ -185,7 +185,8 @@ def load_cifar10() -> tuple[np.ndarray, np.ndarray]:
     return train, read_cifar10_images(test)
 
 
-def load_digits(n_test=297, seed=0) -> Pictures:
+@typed
+def load_digits(n_test: Several = 297, seed: Natural = 0) -> Pictures:
     """Scikit-learn's 1,797 digits of 8 x 8 pixels in 17 grey levels, with no download.
 
     Parameters
@@ -198,8 +199,6 @@ def load_digits(n_test=297, seed=0) -> Pictures:
     from sklearn.datasets import load_digits as bundled  # slow to import
 
     pixels = bundled().images.astype(np.uint8)[:, None]
-    check_count(seed, "seed")
-    check_count(n_test, "n_test", 2)
     if n_test > len(pixels) - 2:
         raise ValueError(
             f"n_test = {n_test}: of {len(pixels)} digits at least 2 must be left"
