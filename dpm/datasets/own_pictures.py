@@ -65,8 +65,7 @@ def load_images(
     -----
     Pictures are read as a viewer shows them: turned as the camera was held, and on
     white where they are transparent, for below that the stored colours are
-    arbitrary. Those of 16 bits are refused, because which of their levels is white
-    is not written in them.
+    arbitrary. Those of 16 bits are scaled to 8, which is said once.
     """
     counts = _counts(how, n_train, n_test)
     place = _place(path)
