@@ -287,7 +287,7 @@ def test_a_path_is_asked_for(path):
         ({"held_out": float("nan")}, "held_out = nan"),
         ({"held_out": "few"}, "held_out = 'few'"),
         ({"how": "squeeze"}, "unknown how 'squeeze': there are crop, resize"),
-        ({"grey": "no"}, "unknown grey 'no': there are True, False"),
+        ({"grey": "no"}, "grey = 'no': it must be True or False"),
         ({"n_train": 1}, "n_train = 1: it must be at least 2"),
         ({"n_test": 1}, "n_test = 1: it must be at least 2"),
         ({"n_train": 2.0}, "n_train = 2.0: it must be a whole number"),

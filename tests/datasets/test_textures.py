@@ -181,7 +181,7 @@ def test_missing_bark_is_told_where_to_go(tmp_path, monkeypatch):
         ({"held_out": 1.0}, "held_out = 1.0"),
         ({"width": 31}, "too few for patches of 31 x 31"),
         ({"width": 0}, "width = 0"),
-        ({"n_train": 1}, "number of patches = 1"),
+        ({"n_train": 1}, "n_train = 1: it must be at least 2"),
         ({"seed": 1.5}, "seed = 1.5"),
         ({"mean": 3}, "no setting 'mean': there are path, width"),
     ],
