@@ -95,14 +95,15 @@ def check_setting(value, name: str, annotation) -> None:
     number serves as a number, NumPy's numbers as Python's, and a symbolic variable as
     anything, since its value is not known yet.
     """
-    if hasattr(value, "owner"):
+    if hasattr(value, "owner") and hasattr(value, "type"):
         return
     value = value.item() if isinstance(value, np.generic) else value
     wrong = _what_is_wrong(value, annotation)
     if wrong is None:
         return
     core, optional = _core(annotation)
-    shown = repr(value) if len(repr(value)) < 80 else f"{value!r:.76} ..."
+    shown = " ".join(repr(value).split())
+    shown = shown if len(shown) < 80 else f"{shown:.76} ..."
     if get_origin(core) is Literal:
         choices = ", ".join(map(str, get_args(core)))
         raise ValueError(f"unknown {name} {shown}: there are {choices}")

@@ -18,7 +18,7 @@ from dpm.recipes import HeartbeatRecipe, ImageRecipe, SwissRollRecipe
 
 WRONG = (  # of every type; each setting allows a few of them
     None, True, "", "x", "1", b"x", 0, 1, -1, 2.5, -0.5, math.nan, math.inf, -math.inf,
-    [], [1], (), {}, {"a": 1}, {1}, 1j, object(), np.zeros(2),
+    [], [1], (), {}, {"a": 1}, {1}, 1j, object(), np.zeros((2, 2)), Path("x"),
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def wrong_for(annotation, *more):
         (settings.Between, []),
         (settings.Fraction, [0, 1]),
         (settings.BelowOne, [0]),
-        (settings.Place, [None, "", "x", "1"]),
+        (settings.Place, [None, "", "x", "1", Path("x")]),
         (settings.Count | None, [None, 1]),
         (Literal["x", "y"], ["x"]),
         (bool, [True]),
@@ -166,7 +166,7 @@ def test_help_says_what_each_setting_may_be(capsys):
     assert "spatial_width" not in images
     assert "--data-args of MNIST: path: " in said()
     toy = said("--dataset", "HEARTBEAT")
-    assert "--rho X a number in (0, 1) (0.2)" in toy and "--model-args" not in toy
+    assert "--rho X a number in (0, 1) (0.2)" in toy and "of DiffusionModel" not in toy
 
 
 def test_a_function_without_annotations_is_no_place_for_settings():

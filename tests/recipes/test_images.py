@@ -31,6 +31,9 @@ def test_options_of_a_run_that_would_not_be_used_are_refused(tmp_path):
     cases = [
         ({"n_steps": 6}, "n_steps = 6 exceeds decay_steps = 5"),
         ({"n_steps": 0}, "n_steps = 0: it must be at least 1"),
+        ({"n_steps": 2.5}, "n_steps = 2.5: it must be a whole number"),
+        ({"ext_every_n": -1}, "ext_every_n = -1: it must be at least 0"),
+        ({"plot_before_training": 1}, "plot_before_training = 1: it must be True or"),
         ({"save_every": 5}, "save_every = 5 is for runs that are kept"),
         ({"ext_every_n": 5}, "ext_every_n = 5 is for runs that are kept"),
         ({"resume": True}, "give the output_dir of the run"),
