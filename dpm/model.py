@@ -13,7 +13,7 @@ from dpm import variants, weightings
 from dpm.blocks import settings
 from dpm.blocks.backend import as_tensor
 from dpm.blocks.bricks import no_dropout
-from dpm.blocks.checks import check_choice, check_memory
+from dpm.blocks.checks import check_choice, check_memory, check_trajectory_length
 from dpm.diffusion import bound
 from dpm.diffusion.schedule import FIXED, FixedSchedule, PerturbedSchedule
 from dpm.diffusion.vectors import GaussianDiffusion, in_precision
@@ -102,7 +102,7 @@ class DiffusionModel(GaussianDiffusion):
         self.sum_over_t, self.weighting = choices["sum_over_t"], choices["weighting"]
         self.guess_limit = choices["guess_limit"]
         self.guess_tails = choices["guess_tails"]
-        self.trajectory_length = int(trajectory_length)
+        self.trajectory_length = check_trajectory_length(trajectory_length)
         self.temporal_basis = self.generate_temporal_basis(
             trajectory_length, n_temporal_basis, choices["bump_width"]
         )
