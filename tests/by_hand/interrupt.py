@@ -149,6 +149,7 @@ def main() -> int:
     for name in ("kill", "term", "int"):
         parser.add_argument(f"--{name}", type=int, default=0, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", action="append", choices=KINDS, help="all of them")
     args = parser.parse_args()
     asked = {
         signal.SIGKILL: args.kill,
@@ -159,8 +160,9 @@ def main() -> int:
     signals = [each for each, n in asked.items() for _ in range(n)]
     rng.shuffle(signals)
     with tempfile.TemporaryDirectory() as folder:
-        for number, kind in enumerate(KINDS):
-            mine = signals[number :: len(KINDS)]
+        kinds = args.kind or list(KINDS)
+        for number, kind in enumerate(kinds):
+            mine = signals[number :: len(kinds)]
             out = Path(folder) / kind
             out.mkdir()
             started = time.monotonic()
