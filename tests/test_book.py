@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from dpm import runs, train
 from dpm.blocks import checkpoint
@@ -274,3 +275,10 @@ def test_the_command_of_a_kept_checkpoint_is_still_that_of_its_recipe(name):
     for recipe in (found, kept):
         recipe["model_args"] = spelled_out(recipe["model_args"])
     assert found == kept
+
+
+def test_who_builds_the_folder_of_pages_is_told_which_folder_to_build():
+    """The table of contents there is none, and its error says so."""
+    with pytest.raises(MalformedError, match="'jupyter-book build .' in the folder ab"):
+        parse_toc_yaml(ROOT / "book" / "_toc.yml")
+    assert parse_toc_yaml(ROOT / "_toc.yml").root.docname == "book/welcome"
