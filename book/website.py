@@ -227,18 +227,19 @@ def finish(app, error):
 
 
 def link_equations(app, what, name, obj, options, lines) -> None:
-    """In docstrings, "Eq. 14" leads to that equation in its chapter."""
-    lines[:] = [
-        re.sub(r"\b(Eqs?\. (\d+))\b(?!\.\d)", r":ref:`\1 <eq-\2>`", line)
-        for line in lines
-    ]
+    """In docstrings, "Eq. 14" leads to that equation in its chapter; stars stay stars."""
+    for place, line in enumerate(lines):
+        line = re.sub(r"\b(Eqs?\. (\d+))\b(?!\.\d)", r":ref:`\1 <eq-\2>`", line)
+        if not re.search(r"\*\w[^*]*\w\*(?!\w)", line) and "``" not in line:
+            line = re.sub(r"(?<![\w*])(\*+)(?=\w)", r"\\\1", line)
+        lines[place] = line
 
 
 def setup(app):
     register_plugin("pybtex.style.formatting", "as_cited", Works)
     app.add_transform(Punctuation)
     app.add_transform(EquationIndex)
-    app.connect("autodoc-process-docstring", link_equations)
+    app.connect("autodoc-process-docstring", link_equations, priority=400)
     app.connect("html-page-context", describe)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

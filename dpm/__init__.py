@@ -13,8 +13,10 @@ environment.prepare()
 try:
     from dpm.blocks.backend import select_mode
 
-    select_mode()
-except (ValueError, OSError) as error:
+    if select_mode() == "JAX":
+        environment.check_names()
+        environment.check_platform()
+except (ImportError, ValueError, OSError) as error:
     environment.give_up(error)
 
 

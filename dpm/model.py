@@ -4,27 +4,22 @@ Reads in the order of the argument: schedule, forward, reverse, bound. Draws ent
 explicitly: every method is a pure function of data, time and noise.
 """
 
-import inspect
+from typing import Literal
 
 import numpy as np
 import pytensor.tensor as pt
 
 from dpm import variants, weightings
+from dpm.blocks import settings
 from dpm.blocks.backend import as_tensor
 from dpm.blocks.bricks import no_dropout
-from dpm.blocks.checks import check_choice, check_count, check_memory
-from dpm.blocks.checks import check_trajectory_length as check_length
+from dpm.blocks.checks import check_choice, check_memory, check_trajectory_length
 from dpm.diffusion import bound
 from dpm.diffusion.schedule import FIXED, FixedSchedule, PerturbedSchedule
 from dpm.diffusion.vectors import GaussianDiffusion, in_precision
 from dpm.regression import MLP_conv_dense
 
-SIZES = (  # of the network
-    "n_layers_conv", "n_layers_dense_lower", "n_layers_dense_upper", "n_hidden_conv",
-    "n_hidden_dense_lower", "n_hidden_dense_lower_output", "n_hidden_dense_upper",
-    "spatial_width", "n_colors", "n_scales", "n_temporal_basis",
-)  # fmt: skip
-AT_LEAST_ONE = ("spatial_width", "n_colors", "n_temporal_basis", "n_t_per_minibatch")
+SIZES = settings.defaults_of(MLP_conv_dense).keys()
 
 
 class DiffusionModel(GaussianDiffusion):
@@ -73,32 +68,31 @@ class DiffusionModel(GaussianDiffusion):
     each image. Between whole numbers the schedule is interpolated.
     """
 
+    @settings.typed
     def __init__(
         self,
-        spatial_width: int,
-        n_colors: int,
-        trajectory_length: int = 1000,
-        n_temporal_basis: int = 10,
-        n_hidden_dense_lower: int = 500,
-        n_hidden_dense_lower_output: int = 2,
-        n_hidden_dense_upper: int = 20,
-        n_hidden_conv: int = 20,
-        n_layers_conv: int = 4,
-        n_layers_dense_lower: int = 4,
-        n_layers_dense_upper: int = 2,
-        n_t_per_minibatch: int = 1,
-        n_scales: int = 1,
-        step1_beta: float = 0.001,
-        uniform_noise: float = 0.0,
+        spatial_width: settings.Count,
+        n_colors: settings.Count,
+        trajectory_length: settings.Several = 1000,
+        n_temporal_basis: settings.Count = 10,
+        n_hidden_dense_lower: settings.Natural = 500,
+        n_hidden_dense_lower_output: settings.Natural = 2,
+        n_hidden_dense_upper: settings.Natural = 20,
+        n_hidden_conv: settings.Natural = 20,
+        n_layers_conv: settings.Natural = 4,
+        n_layers_dense_lower: settings.Natural = 4,
+        n_layers_dense_upper: settings.Count = 2,
+        n_t_per_minibatch: settings.Count = 1,
+        n_scales: settings.Count = 1,
+        step1_beta: settings.Between = 0.001,
+        uniform_noise: settings.NotNegative = 0.0,
         *,
-        variant: str = "reference",
+        variant: Literal["reference", "paper"] = "reference",
         **choices,
     ):
         given = dict(locals())
         for name in choices:
-            check_choice(name, model_arguments(), "model argument")
-        for name in (*SIZES, "n_t_per_minibatch"):
-            check_count(given[name], name, least=int(name in AT_LEAST_ONE))
+            check_choice(name, argument_types(), "model argument")
         choices = variants.choose(variant, choices)
         self.spatial_width, self.n_colors = spatial_width, n_colors
         self.n_temporal_basis = n_temporal_basis
@@ -108,12 +102,12 @@ class DiffusionModel(GaussianDiffusion):
         self.sum_over_t, self.weighting = choices["sum_over_t"], choices["weighting"]
         self.guess_limit = choices["guess_limit"]
         self.guess_tails = choices["guess_tails"]
-        self.trajectory_length = check_length(trajectory_length)
+        self.trajectory_length = check_trajectory_length(trajectory_length)
         self.temporal_basis = self.generate_temporal_basis(
             trajectory_length, n_temporal_basis, choices["bump_width"]
         )
         network = MLP_conv_dense(
-            **{name: given[name] for name in SIZES},
+            **{name: given[name] for name in given.keys() & SIZES},
             **variants.network_choices(choices),
         )
         rates = variants.first_rates(choices)
@@ -360,8 +354,8 @@ class DiffusionModel(GaussianDiffusion):
         ----------
         X_noiseless : symbolic, shape (batch, n_colors * width**2)
         draws : list of (noise, t, uniform_draws)
-            `n_t_per_minibatch` of them, over which the cost is averaged. There is one
-            where ``sum_over_t`` is 'exact', (T-1, batch, *sample_shape) without t.
+            `n_t_per_minibatch` of them, over which the cost is averaged. There is one,
+            of shape (T-1, batch, *sample_shape) and without t, for the exact sum over t.
         drop : callable
             Applied to the input of every layer of the network.
         """
@@ -393,8 +387,12 @@ class DiffusionModel(GaussianDiffusion):
         }
 
 
+def argument_types() -> dict:
+    """What each argument of `DiffusionModel` may be, by name."""
+    return settings.declared(DiffusionModel.__init__) | variants.TYPES
+
+
 def model_arguments() -> dict:
     """All arguments of `DiffusionModel` if left out; None is what the variant says."""
-    parameters = inspect.signature(DiffusionModel).parameters
-    own = {k: p.default for k, p in parameters.items() if k != "choices"}
+    own = settings.defaults_of(DiffusionModel)
     return own | dict.fromkeys(variants.VARIANTS["reference"])

@@ -52,6 +52,32 @@ def player(fig, draw, n_frames: int, label: str, n_colors: int | None = None) ->
     return make_self_contained(html, label)
 
 
+def over(values, draw, label: str, figsize=(5.5, 3.0), n_colors: int = 32) -> str:
+    """A picture that changes with a number, as HTML with a slider.
+
+    Parameters
+    ----------
+    values : sequence
+        One frame each.
+    draw : callable
+        ``draw(ax, value)`` draws a frame on empty axes.
+    label : str
+        What the picture shows, read out by screen readers.
+    figsize : (float, float)
+        In inches of 72 pixels.
+    n_colors : int
+        As of `player`.
+    """
+    fig, ax = plt.subplots(figsize=figsize, dpi=72, layout="constrained")
+
+    def frame(number):
+        ax.clear()
+        draw(ax, values[number])
+        return ax.get_children()
+
+    return player(fig, frame, len(values), label, n_colors)
+
+
 def with_fewer_colors(png: str, n_colors: int) -> str:
     """A PNG, in base64, with the colours that serve it best."""
     file = io.BytesIO()

@@ -13,9 +13,9 @@ from dpm.blocks import checkpoint
 from dpm.blocks.average import chosen_parameters
 from dpm.blocks.bricks import room_for
 from dpm.blocks.checkpoint import check_writable, remove_unfinished
-from dpm.blocks.checks import check_count
 from dpm.blocks.extensions import Checkpoint, FinishAfter, Printing, ProgressBar, Timing
 from dpm.blocks.main_loop import MainLoop
+from dpm.blocks.settings import Count, Natural, check_settings
 from dpm.commands import command_line, machine, parse_model_args, versions
 from dpm.datasets.dataset import check_same_data
 from dpm.recipes.catalogue import TOYS, recipe_of
@@ -23,6 +23,12 @@ from dpm.recipes.images import BATCHES_PER_EPOCH, ImageRecipe
 
 N_EPOCHS = 100_001  # of passes through the data: the reference's way of saying never
 EXT_EVERY_N = 25  # times 500 steps, as in the reference
+OPTIONS = {  # of a run itself, and what each may be
+    "n_steps": Count | None,
+    "save_every": Count | None,
+    "ext_every_n": Natural | None,
+    "plot_before_training": bool | None,
+}
 
 
 def load_run(path, parameters: str | None = None):
@@ -192,9 +198,7 @@ class Run:
 
     def _check_options(self, recipe, saved, start) -> None:
         """Raise ValueError for an option that would not be used."""
-        for name in ("n_steps", "save_every"):
-            if getattr(self, name) is not None:
-                check_count(getattr(self, name), name, 1)
+        check_settings({name: getattr(self, name) for name in OPTIONS}, OPTIONS)
         if saved is not None and start is not None:
             raise ValueError(
                 f"start = {start}: a run that is resumed has a start: leave it out"

@@ -16,6 +16,7 @@ from dpm.blocks import checkpoint
 from dpm.blocks.checkpoint import check_writable, write_whole
 from dpm.blocks.checks import check_choice
 from dpm.blocks.extensions import recent_bits
+from dpm.blocks.settings import in_words, plain_type
 from dpm.commands import (
     OneLineParser,
     command_line,
@@ -25,7 +26,15 @@ from dpm.commands import (
     versions,
 )
 from dpm.datasets.catalogue import SOURCES
-from dpm.recipes.catalogue import TOYS, all_names, kind, named, names, recipe_of
+from dpm.recipes.catalogue import (
+    TOYS,
+    all_names,
+    kind,
+    named,
+    names,
+    recipe_of,
+    settings_in_words,
+)
 from dpm.recipes.images import ImageRecipe
 from dpm.runs import Run
 
@@ -62,7 +71,7 @@ def parse_args(argv=None) -> argparse.Namespace:
         usage="%(prog)s [--dataset NAME] [--recipe NAME] [options]",
         description="Train a diffusion model. A new run gets a folder of its own in "
         "--output-dir.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES + (settings_in_words(recipe) if images else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument_group("the run").add_argument
@@ -158,11 +167,12 @@ def parse_args(argv=None) -> argparse.Namespace:
         known = hasattr(recipe, item.name) and not images
         group.add_argument(
             "--" + item.name.replace("_", "-"),
-            type=item.type,
+            type=plain_type(item.type),
             dest=item.name,
-            metavar={int: "N", float: "X"}.get(item.type, "NAME"),
-            help=f"({getattr(recipe, item.name)})" if known else argparse.SUPPRESS,
-        )
+            metavar={int: "N", float: "X"}.get(plain_type(item.type), "NAME"),
+            help=f"{in_words(item.type)} ({getattr(recipe, item.name)})"
+            if known else argparse.SUPPRESS,
+        )  # fmt: skip
     return parser.parse_args(argv)
 
 

@@ -5,6 +5,7 @@ is a function and a line in its table; the model calls it by its name.
 """
 
 import functools
+from typing import Literal
 
 import numpy as np
 import pytensor.tensor as pt
@@ -12,6 +13,7 @@ import pytensor.tensor as pt
 from dpm.blocks.backend import as_tensor
 from dpm.blocks.bricks import IsotropicGaussian, Orthogonal
 from dpm.blocks.checks import check_choice, check_positive
+from dpm.blocks.settings import Number, Positive, check_settings
 from dpm.diffusion import gaussian
 from dpm.diffusion.schedule import baseline, log_snr
 from dpm.regression import LeakyRelu, interpolated, repeated
@@ -182,6 +184,17 @@ CHOICES = {
     "sum_over_t": ("reference", "random", "exact"),
 }
 
+TYPES = {  # what each may be; None is what the variant says
+    **{
+        name: (bool if allowed == (True, False) else Literal[allowed]) | None
+        for name, allowed in CHOICES.items()
+    },
+    "bump_width": Positive | None,
+    "final_log_snr": Number | None,
+    "guess_limit": Positive | None,
+    "guess_tails": Positive | None,
+}
+
 VARIANTS = {
     "reference": {
         "mean": "forward",
@@ -245,6 +258,7 @@ def choose(variant: str, given: dict) -> dict:
         scale_beta_coeff : bool
             Whether z of Eq. 64 is divided by sqrt(T).
         conv_nonlinearity, dense_nonlinearity : {"leaky_relu", "softplus", "tanh"}
+            Of the convolutions and of all other layers.
         nonlinearity_after_sum : bool
             Over the scales; see `dpm.regression.MultiScaleConvolution`.
         bump_width : float
@@ -305,10 +319,8 @@ def choose(variant: str, given: dict) -> dict:
         for choices that do not go together.
     """
     check_choice(variant, VARIANTS, "variant")
+    check_settings(given, TYPES)
     choices = VARIANTS[variant] | {k: v for k, v in given.items() if v is not None}
-    for name, allowed in CHOICES.items():
-        check_choice(choices[name], allowed, name)
-    check_positive(choices["bump_width"], "bump_width")
     for name in ("guess_limit", "guess_tails"):
         check_of_guess(choices[name], choices["mean"], name)
     weighting, sum_over_t = choices["weighting"], choices["sum_over_t"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from dpm import runs, train
 from dpm.blocks import checkpoint
@@ -161,7 +162,10 @@ def test_pages_have_the_parts_a_reader_looks_for(path):
     checked = path.stem in chapters()
     assert (3 if checked else 2) <= len(exercises) <= (5 if checked else 3)
     assert text.count("<summary>Solution</summary>") == len(exercises)
-    assert text.count("<details>") == text.count("</details>") == len(exercises)
+    assert text.count("<details>") == text.count("</details>") - 1 == len(exercises)
+    opening = text.split("\n## ")[0]
+    abstract = opening.split('<details lang="zh">\n<summary>中文提要</summary>\n')[1]
+    assert 5 <= abstract.split("</details>")[0].count("。") <= 9
 
 
 def test_equations_carry_the_papers_numbers():
@@ -208,6 +212,20 @@ def test_links_to_equations_lead_somewhere():
         assert f"(eq-{n})=" in text
 
 
+def test_the_notation_names_what_there_is():
+    text = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+    symbols, words = text.split("## Words")
+    code = "\n".join(p.read_text(encoding="utf-8") for p in ROOT.glob("dpm/**/*.py"))
+    for row in re.findall(r"^\|.*\|$", symbols, flags=re.MULTILINE)[2:]:
+        for name in re.findall(r"`([\w.]+)[^`]*`", row.split(" | ")[-2]):
+            name = name.removeprefix("dpm.diffusion.")
+            assert re.search(rf"\b{name}\b", code), f"nothing is called {name}"
+    chapters = "\n".join(prose(p) for p in NOTEBOOKS).lower()
+    for english in re.findall(r"^\| ([^|]+) \|", words, flags=re.MULTILINE)[2:]:
+        for word in english.split(", "):
+            assert word.lower().replace("\u2013", "-") in chapters, word
+
+
 def test_every_cited_work_is_in_the_bibliography():
     known = re.findall(
         r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text(), re.M
@@ -223,7 +241,7 @@ def test_checkpoints_are_small_and_say_where_they_come_from():
     assert len(paths) > 20
     for path in paths:
         assert path.stat().st_size < 8_000_000, path
-        if path.name.startswith("sfo_") or path.stem.endswith("_walks"):
+        if path.name.startswith("sfo_") or path.stem.endswith("_samples"):
             continue  # curves of optimisers and pictures of models, no models
         arrays, meta = checkpoint.load(path)
         assert meta["command"].startswith("python -m dpm."), path
@@ -257,3 +275,22 @@ def test_the_command_of_a_kept_checkpoint_is_still_that_of_its_recipe(name):
     for recipe in (found, kept):
         recipe["model_args"] = spelled_out(recipe["model_args"])
     assert found == kept
+
+
+def test_who_builds_the_folder_of_pages_is_told_which_folder_to_build():
+    """The table of contents there is none, and its error says so."""
+    with pytest.raises(MalformedError, match="'jupyter-book build .' in the folder ab"):
+        parse_toc_yaml(ROOT / "book" / "_toc.yml")
+    assert parse_toc_yaml(ROOT / "_toc.yml").root.docname == "book/welcome"
+
+
+def test_every_module_is_in_the_reference():
+    pages = sorted((ROOT / "book" / "api").glob("*.md"))
+    text = "\n".join(p.read_text(encoding="utf-8") for p in pages)
+    described = set(re.findall(r"automodule:: ([\w.]+)", text))
+    for path in ROOT.glob("dpm/**/*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        inner = path.stem.startswith("__") or "exercises" in name or "ledger" in name
+        if not inner and name not in ("dpm.version", "dpm.blocks.conv_numba"):
+            assert name in described, f"book/api describes no {name}"
+            assert f"{{py:mod}}`{name}`" in text, f"the index names no {name}"

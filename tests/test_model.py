@@ -551,8 +551,8 @@ def test_generate_samples_writes_nothing_when_it_refuses(options, match, tmp_pat
         ({"n_hidden_conv": 0, "n_hidden_dense_lower": 0}, "neither pathway is left"),
         ({"n_layers_dense_upper": 0}, "n_layers_dense_upper = 0"),
         ({"n_t_per_minibatch": 0}, "n_t_per_minibatch = 0"),
-        ({"trajectory_length": 1}, "T = 1"),
-        ({"step1_beta": 2.0}, "step1_beta = 2 lies outside"),
+        ({"trajectory_length": 1}, "trajectory_length = 1"),
+        ({"step1_beta": 2.0}, "step1_beta = 2.0: it must lie in"),
         ({"bump_width": 0.0}, "bump_width = 0.0"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpm import viz
+from dpm import player, viz
 
 
 def points(t):
@@ -46,3 +46,17 @@ def test_frames_show_each_pixel_as_two_by_two():
     grey = white[24:26, 2 * (9 + 3) : 2 * (9 + 4)]
     assert abs(grey.astype(int) - 128).max() < 3
     assert (white[24:] != 255).sum() == 4
+
+
+def test_a_picture_that_changes_with_a_number():
+    seen = []
+
+    def draw(ax, value):
+        assert not ax.lines, "each frame starts on empty axes"
+        ax.plot([0, 1], [0, value])
+        seen.append(value)
+
+    html = player.over((1.0, 2.0, 4.0), draw, "a line")
+    frames = re.findall(r'frames\[\d\] = "data:image/png;base64,([^"]*)"', html)
+    assert set(seen) == {1.0, 2.0, 4.0} and len(set(frames)) == 3
+    assert 'aria-label="a line"' in html

@@ -93,6 +93,55 @@ def test_figure_1_has_three_rows_of_times():
     assert titles[5] == "$p(x^{(T)})$, t = 2" and titles[6] == "drift, longest 5"
 
 
+def test_figure_1_shows_forward_over_reverse_over_drift():
+    rng = np.random.default_rng(0)
+    forward, reverse, drift = (
+        {t: rng.standard_normal((4, 2)) for t in (0, 20, 40)} for _ in range(3)
+    )
+    grid = rng.standard_normal((4, 2))
+    axes = np.reshape(viz.figure_1(forward, reverse, drift, grid).axes, (3, 3))
+    for column, t in enumerate(forward):
+        for row, points in enumerate((forward[t], reverse[t], grid)):
+            (shown,) = axes[row, column].collections
+            np.testing.assert_array_equal(shown.get_offsets(), points)
+        arrows = np.stack([shown.U, shown.V], axis=1)
+        np.testing.assert_array_equal(arrows, drift[t])
+
+
+def test_rows_show_the_points_and_the_bits_of_each_time():
+    states = {0: np.eye(2), 3: np.array([[0.0, 1.0], [1.0, 1.0]])}
+    clouds, bits = viz.cloud_row(states), viz.bit_rows(states, color="k")
+    for X, cloud, panel in zip(states.values(), clouds.axes, bits.axes, strict=True):
+        np.testing.assert_array_equal(cloud.collections[0].get_offsets(), X)
+        (image,) = panel.images
+        np.testing.assert_array_equal(image.get_array(), X)
+        ink = image.cmap(image.norm(X))[..., 0]  # a one is black, a zero is light
+        np.testing.assert_array_equal(ink < 0.5, X == 1)
+
+
+@pytest.mark.parametrize("kind", ["points", "pictures"])
+def test_each_frame_of_a_slider_shows_its_own_time(kind, monkeypatch):
+    given = {}
+    keep = lambda fig, draw, n, label, **more: given.update(draw=draw, n=n)  # noqa: E731
+    monkeypatch.setattr(viz, "player", keep)
+    rng = np.random.default_rng(0)
+    shape = (3, 2) if kind == "points" else (2, 1, 3, 4)
+    states = {t: rng.random(shape) for t in (40, 20, 0)}
+    slider = viz.slider if kind == "points" else viz.picture_slider
+    slider(states, "what it shows")
+    assert given["n"] == 3
+    for frame in (1, 2, 0):
+        (artist,) = given["draw"](frame)
+        t = list(states)[frame]
+        assert artist.axes.get_title() == f"t = {t}"
+        if kind == "points":
+            np.testing.assert_array_equal(artist.get_offsets(), states[t])
+        else:
+            canvas = viz.image_grid(states[t], limits=(0.0, 1.0))
+            np.testing.assert_array_equal(artist.get_array(), canvas)
+    plt.close("all")
+
+
 def test_monitors_show_the_running_mean_and_what_was_recorded():
     records = {"test K": [(1, 2.0), (3, 4.0)], "empty": []}
     fig = viz.plot_monitors([1.0, 3.0, 5.0], records, "cost", smooth=2)

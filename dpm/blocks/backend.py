@@ -33,12 +33,17 @@ def _chosen_by_user() -> bool:
 def select_mode() -> str:
     """Set ``pytensor.config.mode`` for this process unless the user has set it.
 
+    ``floatX`` becomes double precision whatever was set. Recipes say their own, see
+    `precision`, and where PyTensor's JAX backend first finds single precision it turns
+    double off for all graphs, in silence.
+
     Returns
     -------
     str
         The mode now in force: ``"JAX"``, or ``"NUMBA"`` where jax is not installed,
         or the user's own choice.
     """
+    pytensor.config.floatX = "float64"
     if not _chosen_by_user():
         if importlib.util.find_spec("jax") is not None:
             pytensor.config.mode = "JAX"

@@ -3,7 +3,7 @@
 from dpm.datasets.catalogue import (
     SOURCES,
     at_hand,
-    check_settings,
+    check_data_args,
     digits_at_hand,
     image_sets,
     load,
@@ -16,7 +16,7 @@ __all__ = [
     "Dataset",
     "at_hand",
     "check_same_data",
-    "check_settings",
+    "check_data_args",
     "digits_at_hand",
     "heartbeat",
     "image_sets",

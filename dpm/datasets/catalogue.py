@@ -3,11 +3,11 @@
 A new one is a function in a file of its own, and a line here.
 """
 
-import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
 from dpm.blocks.checks import check_choice
+from dpm.blocks.settings import check_settings, declared
 from dpm.datasets.dataset import Dataset, scaled
 from dpm.datasets.leaves import load_dead_leaves
 from dpm.datasets.own_pictures import load_images
@@ -86,16 +86,21 @@ def digits_at_hand() -> str:
     return "MNIST" if at_hand("MNIST") else "DIGITS"
 
 
-def check_settings(name: str, settings) -> None:
-    """Raise ValueError unless a data set knows all these settings, by name."""
-    check_choice(name, sorted(SOURCES), "dataset")
-    known = list(inspect.signature(SOURCES[name].load).parameters)
+def settings_of(name: str) -> dict:
+    """What each setting of a data set may be, by name: see `dpm.blocks.settings`."""
+    return declared(SOURCES[check_choice(name, sorted(SOURCES), "dataset")].load)
+
+
+def check_data_args(name: str, settings: dict) -> None:
+    """Raise ValueError unless a data set takes all these settings, by name."""
+    known = settings_of(name)
     for setting in settings:
         if setting not in known:
             raise ValueError(
                 f"{name} has no setting {setting!r}: there are "
                 f"{', '.join(known) or 'none'}"
             )
+    check_settings(settings, known)
 
 
 def load(name: str, **settings) -> Dataset:
@@ -104,9 +109,9 @@ def load(name: str, **settings) -> Dataset:
     Raises
     ------
     ValueError
-        If there is none of that name, or it has no such setting; the message lists
-        those there are.
+        If there is none of that name, or it has no such setting, the message then
+        lists those there are; or if a setting is not what it may be.
     """
-    check_settings(name, settings)
+    check_data_args(name, settings)
     made = SOURCES[name].load(**settings)
     return scaled(name, Pictures(*made)) if SOURCES[name].images else made

@@ -7,10 +7,13 @@ its centre is uniform over the plane, its grey level uniform (Lee et al., 2001).
 """
 
 import functools
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
-from dpm.blocks.checks import check_count, check_positive
+from dpm.blocks.checks import check_count, check_memory, check_positive
+from dpm.blocks.settings import Count, Natural, Positive, Several, typed
 from dpm.datasets.pictures import Pictures
 
 BLOCK = 250  # pictures made at once; which numbers a picture draws depends on it
@@ -75,6 +78,7 @@ def block_size(n, width, smallest, largest) -> int:
             f"smallest = {smallest}: leaves below {LEAST_RADIUS} of a pixel seldom "
             "meet one, and covering all pixels would take for ever"
         )
+    check_memory(n * width**2 // 2, f"n = {n}, width = {width}")  # bytes, and floats
     return max(1, min(BLOCK, BLOCK * 32**2 // width**2))
 
 
@@ -285,14 +289,15 @@ def with_noise(pixels, noise: float, rng) -> np.ndarray:
     return np.rint(noisy).clip(0, 255).astype(np.uint8)
 
 
+@typed
 def load_dead_leaves(
-    width=32,
-    n_train=50_000,
-    n_test=2_000,
-    smallest=2.0,
-    largest=16.0,
-    seed=0,
-    noise=0.0,
+    width: Count = 32,
+    n_train: Several = 50_000,
+    n_test: Several = 2_000,
+    smallest: Positive = 2.0,
+    largest: Positive = 16.0,
+    seed: Natural = 0,
+    noise: Annotated[float, Interval(ge=0, lt=40)] = 0.0,
 ) -> Pictures:
     """Pictures of discs, drawn anew each time: see `dead_leaves`.
 
@@ -308,11 +313,6 @@ def load_dead_leaves(
         Standard deviation, in grey levels of 255, of the normal noise on each pixel, as
         a camera has it. The greys of the discs then keep three deviations off the ends.
     """
-    check_count(seed, "seed")
-    if not 0 <= noise < 40:
-        raise ValueError(f"noise = {noise}: give 0 to 40 grey levels")
-    for name, n in (("n_train", n_train), ("n_test", n_test)):
-        check_count(n, name, 2)
     settings = {
         "width": width,
         "n_train": n_train,

@@ -3,14 +3,14 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from dpm.blocks.checks import check_choice, check_count
+from dpm.blocks.settings import Between, Count, Natural, Place, Several, typed
 from dpm.datasets.pictures import (
     ENDINGS,
     Pictures,
-    check_held_out,
     check_room,
     files_in,
     hold_out,
@@ -23,15 +23,16 @@ N_TRAIN, N_TEST = 50_000, 2_000  # patches, where nothing else is asked for
 MOST_VALUES = 2**31  # bytes of all pictures in memory, while patches are cut
 
 
+@typed
 def load_images(
-    path=None,
-    width=32,
-    grey=True,
-    how="crop",
-    n_train=None,
-    n_test=None,
-    held_out=0.1,
-    seed=0,
+    path: Place = None,
+    width: Count = 32,
+    grey: bool = True,
+    how: Literal["crop", "resize"] = "crop",
+    n_train: Several | None = None,
+    n_test: Several | None = None,
+    held_out: Between = 0.1,
+    seed: Natural = 0,
 ) -> Pictures:
     """Pictures of the user; whole pictures are held out for the test.
 
@@ -64,17 +65,11 @@ def load_images(
     -----
     Pictures are read as a viewer shows them: turned as the camera was held, and on
     white where they are transparent, for below that the stored colours are
-    arbitrary. Those of 16 bits are refused, because which of their levels is white
-    is not written in them.
+    arbitrary. Those of 16 bits are scaled to 8, which is said once.
     """
-    check_count(width, "width", 1)
-    check_choice(grey, (True, False), "grey")
-    check_choice(how, ("crop", "resize"), "how")
-    check_held_out(held_out)
-    check_count(seed, "seed")
     counts = _counts(how, n_train, n_test)
     place = _place(path)
-    found = _read(place, width, bool(grey), how)
+    found = _read(place, width, grey, how)
     if not found:
         raise ValueError(
             f"{place} holds no pictures ({', '.join(ENDINGS)}): {ADVICE} of these kinds"
@@ -85,7 +80,7 @@ def load_images(
             "once): add others, one to learn and one to hold out at least"
         )
     train, test = hold_out(found, held_out, np.random.default_rng([seed, 0]))
-    kept = {"grey": bool(grey), "how": how}
+    kept = {"grey": grey, "how": how}
     if how == "crop":
         return patches(train, test, width, *counts, held_out, seed, **kept)
     return Pictures(
@@ -103,8 +98,6 @@ def _counts(how, n_train, n_test) -> tuple:
                 f"{name} = {n!r}: with how='resize' each picture is one image; leave "
                 f"{name} out, and choose held_out"
             )
-        if n is not None:
-            check_count(n, name, 2)
     return tuple(usual if n is None else n for n, usual in given.values())
 
 

@@ -3,7 +3,9 @@
 Archives are read in memory, file by file: nothing is unpacked to the disk.
 """
 
+import functools
 import io
+import logging
 import re
 import struct
 import tarfile
@@ -16,7 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dpm.blocks.checks import check_count
+from dpm.blocks.checks import check_count, check_memory
+
+logger = logging.getLogger("dpm")
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".gif", ".tif", ".tiff")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -81,7 +85,8 @@ def read_picture(data: bytes, name, grey: bool = True, as_shown: bool = False):
     ----------
     data : bytes
         Contents of the file, of any kind that Pillow reads with 8 bits a colour:
-        palettes, black and white, and the four colours of printers too.
+        palettes, black and white, and the four colours of printers too. Grey pictures
+        of 16 bits are scaled to 8, which is said once.
     name : path-like
         For the message.
     grey : bool
@@ -104,7 +109,7 @@ def read_picture(data: bytes, name, grey: bool = True, as_shown: bool = False):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as picture:
                 if picture.mode[0] in "IF":
-                    raise ValueError(f"its pixels are {picture.mode}, not of 8 bits")
+                    picture = _eight_bits(picture)
                 shown = _shown(picture) if as_shown else picture
                 pixels = np.asarray(shown.convert("L" if grey else "RGB"))
     except (*DAMAGE, *bomb) as error:
@@ -113,6 +118,29 @@ def read_picture(data: bytes, name, grey: bool = True, as_shown: bool = False):
             "or of another kind; replace it or take it away"
         ) from None
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
+
+
+def _eight_bits(picture):
+    """A Pillow picture of 16 bits as one of 8; ValueError for one of other numbers."""
+    from PIL import Image
+
+    numbers = np.asarray(picture)
+    sixteen = picture.mode[:4] == "I;16" or picture.format in ("PNG", "PPM")
+    if not sixteen or not 0 <= numbers.min() <= numbers.max() < 2**16:
+        raise ValueError(f"its pixels are {picture.mode}, not of 8 or 16 bits")
+    _say_that_bits_are_lost()
+    eight = Image.fromarray(np.rint(numbers / 257).astype(np.uint8))
+    eight.getexif().update(picture.getexif())
+    return eight
+
+
+@functools.cache
+def _say_that_bits_are_lost() -> None:
+    """Once, however many pictures there are."""
+    logger.warning(
+        "dpm: pictures of 16 bits are scaled to 8, 65535 to 255; those of a camera "
+        "that fills fewer bits are dark"
+    )
 
 
 def _shown(picture):
@@ -244,12 +272,6 @@ def _check_member(path, name: str, size: int = 0) -> None:
         )
 
 
-def check_held_out(held_out) -> None:
-    """Raise ValueError unless this can be the part of the pictures to hold out."""
-    if not isinstance(held_out, int | float) or not 0 < held_out < 1:
-        raise ValueError(f"held_out = {held_out!r}: it must lie in (0, 1)")
-
-
 def hold_out(pictures: dict, held_out: float, rng) -> tuple[dict, dict]:
     """Two or more pictures split at random, at least one for either side.
 
@@ -342,6 +364,7 @@ def crops(pictures: dict, n: int, width: int, rng) -> np.ndarray:
     """
     check_count(n, "number of patches", 2)
     check_count(width, "width", 1)
+    check_memory(n * width**2 // 2, f"n = {n}, width = {width}")  # bytes, and floats
     for name, picture in pictures.items():
         check_room(name, picture, width)
     pictures = [with_colours(picture) for picture in pictures.values()]

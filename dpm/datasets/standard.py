@@ -6,12 +6,13 @@ are scaled is said once, in `dpm.datasets.dataset.scaled`.
 
 import gzip
 import math
+import re
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from dpm.blocks.checks import check_count
+from dpm.blocks.settings import Natural, Place, Several, typed
 from dpm.datasets.download import Remote, cache_folder, fetch, local_copy, unpacked
 from dpm.datasets.pictures import Pictures
 
@@ -150,9 +151,71 @@ def _mnist_file(remote: Remote) -> Path:
     return path or fetch(remote, "mnist")
 
 
-def load_mnist() -> tuple[np.ndarray, np.ndarray]:
-    """MNIST's training and test images, (n, 1, 28, 28) uint8 (LeCun et al., 1998)."""
-    return tuple(read_idx(_mnist_file(each))[:, None] for each in MNIST_FILES.values())
+@typed
+def load_mnist(path: Place = None) -> tuple[np.ndarray, np.ndarray]:
+    """MNIST's training and test images, (n, 1, 28, 28) uint8 (LeCun et al., 1998).
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Of other images in MNIST's format, as FashionMNIST's, KMNIST's and EMNIST's are:
+        a folder with their files, packed or not, or the file of the images to train on,
+        beside which those of the test lie. EMNIST's are stored with rows for columns,
+        and taken as they are.
+    """
+    files = map(_mnist_file, MNIST_FILES.values()) if path is None else idx_pair(path)
+    return tuple(read_idx(file)[:, None] for file in files)
+
+
+def idx_pair(path) -> tuple[Path, Path]:
+    """Files of training and of test images in MNIST's format, that belong together.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder, or the file of training images. Which files have images is read from
+        their first bytes. Names with "train" are of one part, with "t10k" or "test" of
+        the other; two belong together whose names are the same but for that.
+
+    Raises
+    ------
+    ValueError
+        If there is no such pair, or a folder has several.
+    """
+    place = Path(path).expanduser()
+    folder = place if place.is_dir() else place.parent
+    if not place.exists():
+        raise ValueError(f"path = {path}: there is no such folder or file")
+    parts: dict[str, dict] = {"train": {}, "test": {}}
+    for file in sorted(folder.iterdir(), reverse=True):  # what is not packed comes last
+        if found := re.search("train|test|t10k", file.name):
+            part = "train" if found[0] == "train" else "test"
+            rest = file.name.replace(found[0], "", 1).removesuffix(".gz")
+            if (place in (file, folder) or part == "test") and _has_images(file):
+                parts[part][rest] = file
+    pairs = sorted(parts["train"].keys() & parts["test"].keys())
+    if not pairs:
+        raise ValueError(
+            f"path = {path}: no two files there are training and test images in "
+            "MNIST's format (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
+            "packed or not, or names that begin with that of their set)"
+        )
+    if len(pairs) > 1:
+        listed = ", ".join(parts["train"][rest].name for rest in pairs)
+        raise ValueError(
+            f"path = {path} holds more than one set: give the file to train on, one of "
+            f"{listed}"
+        )
+    return parts["train"][pairs[0]], parts["test"][pairs[0]]
+
+
+def _has_images(path: Path) -> bool:
+    """Whether a file begins as one of images in MNIST's format."""
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            return int.from_bytes(file.read(4), "big") == IDX["images"][0]
+    except (EOFError, OSError, zlib.error):
+        return False
 
 
 def load_mnist_labels() -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +248,8 @@ def load_cifar10() -> tuple[np.ndarray, np.ndarray]:
     return train, read_cifar10_images(test)
 
 
-def load_digits(n_test=297, seed=0) -> Pictures:
+@typed
+def load_digits(n_test: Several = 297, seed: Natural = 0) -> Pictures:
     """Scikit-learn's 1,797 digits of 8 x 8 pixels in 17 grey levels, with no download.
 
     Parameters
@@ -198,8 +262,6 @@ def load_digits(n_test=297, seed=0) -> Pictures:
     from sklearn.datasets import load_digits as bundled  # slow to import
 
     pixels = bundled().images.astype(np.uint8)[:, None]
-    check_count(seed, "seed")
-    check_count(n_test, "n_test", 2)
     if n_test > len(pixels) - 2:
         raise ValueError(
             f"n_test = {n_test}: of {len(pixels)} digits at least 2 must be left"

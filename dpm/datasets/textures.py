@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dpm.blocks.checks import check_choice, check_count
+from dpm.blocks.checks import check_choice
+from dpm.blocks.settings import Between, Count, Natural, Place, Several, typed
 from dpm.datasets.download import local_copy
 from dpm.datasets.pictures import (
     ARCHIVES,
     Pictures,
-    check_held_out,
     files_in,
     grey_picture,
     hold_out,
@@ -48,8 +48,14 @@ TEXTURES = {  # files of scikit-image, all 512 x 512, in the public domain (CC0)
 }
 
 
+@typed
 def load_bark(
-    path=None, width=32, n_train=50_000, n_test=2_000, held_out=0.1, seed=0
+    path: Place = None,
+    width: Count = 32,
+    n_train: Several = 50_000,
+    n_test: Several = 2_000,
+    held_out: Between = 0.1,
+    seed: Natural = 0,
 ) -> Pictures:
     """Patches of bark; whole pictures are held out for the test.
 
@@ -68,8 +74,6 @@ def load_bark(
     seed : int
         Of which pictures are held out, and where patches are cut.
     """
-    check_held_out(held_out)
-    check_count(seed, "seed")
     place = Path(path).expanduser() if path is not None else local_copy(*BARK_PLACES)
     if place is None or not place.exists():
         missing = "no bark is at hand" if place is None else f"there is no {place}"
@@ -158,13 +162,14 @@ def verified(path: Path | None, sha256: str, name: str, remedy: str) -> np.ndarr
     return grey_picture(data, path)
 
 
+@typed
 def load_texture(
-    names="brick,grass,gravel",
-    width=32,
-    n_train=50_000,
-    n_test=2_000,
-    held_out=256,
-    seed=0,
+    names: str = "brick,grass,gravel",
+    width: Count = 32,
+    n_train: Several = 50_000,
+    n_test: Several = 2_000,
+    held_out: Count = 256,
+    seed: Natural = 0,
 ) -> Pictures:
     """Patches of scikit-image's textures; a strip of each is held out for the test.
 
@@ -181,13 +186,14 @@ def load_texture(
     return _strips(texture, names, width, n_train, n_test, held_out, seed)
 
 
+@typed
 def load_bark4(
-    names="birch,oak,pine,willow",
-    width=32,
-    n_train=50_000,
-    n_test=2_000,
-    held_out=256,
-    seed=0,
+    names: str = "birch,oak,pine,willow",
+    width: Count = 32,
+    n_train: Several = 50_000,
+    n_test: Several = 2_000,
+    held_out: Count = 256,
+    seed: Natural = 0,
 ) -> Pictures:
     """Patches of four photographs of bark; a strip of each is held out for the test.
 
@@ -208,8 +214,6 @@ def _strips(read, names, width, n_train, n_test, held_out, seed) -> Pictures:
     if len(pictures) < len(chosen):
         raise ValueError(f"names = {names!r}: name each picture once")
     size = 512
-    check_count(held_out, "held_out", 1)
-    check_count(seed, "seed")
     if not width <= held_out <= size - width:
         raise ValueError(
             f"held_out = {held_out}: of {size} columns, patches of {width} x {width} "

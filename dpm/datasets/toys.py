@@ -6,7 +6,8 @@ The heartbeat alone of all data is not scaled: it is bits.
 import numpy as np
 from scipy.special import logsumexp
 
-from dpm.blocks.checks import check_count
+from dpm.blocks.checks import check_count, check_memory
+from dpm.blocks.settings import Count, Natural, Positive, Several, typed
 from dpm.datasets.dataset import Dataset
 
 
@@ -62,7 +63,13 @@ def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
     return out - np.log(2 * np.pi * variance)
 
 
-def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
+@typed
+def swiss_roll(
+    n_train: Several = 20_000,
+    n_test: Several = 5_000,
+    noise: Positive = 0.3,
+    seed: Natural = 0,
+) -> Dataset:
     """Two axes of scikit-learn's swiss roll (Section 3.1.1).
 
     Parameters
@@ -79,14 +86,7 @@ def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
     Dataset
         With the exact log density.
     """
-    if not 0 < noise < np.inf:
-        raise ValueError(
-            f"noise = {noise!r}: the swiss roll needs a positive standard deviation, "
-            "or it is a curve, which has no density"
-        )
-    for name, n in (("n_train", n_train), ("n_test", n_test)):
-        if n < 2:
-            raise ValueError(f"{name} = {n}: at least 2 points are needed")
+    check_memory(8 * (n_train + n_test), f"n_train + n_test = {n_train + n_test}")
     from sklearn.datasets import make_swiss_roll  # slow to import
 
     rng = np.random.RandomState(seed)  # noqa: NPY002  (scikit-learn's own kind)
@@ -107,7 +107,8 @@ def swiss_roll(n_train=20_000, n_test=5_000, noise=0.3, seed=0) -> Dataset:
     )
 
 
-def heartbeat(length: int = 20, period: int = 5) -> Dataset:
+@typed
+def heartbeat(length: Count = 20, period: Several = 5) -> Dataset:
     """A pulse every fifth bin, and nothing in between (Section 3.1.2).
 
     The only thing random is the phase, uniform over the period: there are as many
@@ -126,12 +127,12 @@ def heartbeat(length: int = 20, period: int = 5) -> Dataset:
     Dataset
         Bits, not scaled, with their exact log probability.
     """
-    check_count(period, "period", 2)
     if check_count(length, "length", period) % period:
         raise ValueError(
             f"length = {length} is not a multiple of period = {period}: some phases "
             "would have more pulses than others"
         )
+    check_memory(2 * length * period, f"length = {length}, period = {period}")
     X = np.tile(np.eye(period), length // period)
 
     def log_probability(given):

@@ -12,6 +12,7 @@ from dpm.blocks.backend import precision
 from dpm.blocks.checks import check_data
 from dpm.blocks.extensions import FinishAfter, SharedVariableModifier
 from dpm.blocks.main_loop import DataStream, MainLoop
+from dpm.blocks.settings import check_settings, declared
 
 INITIALIZE, SHUFFLE, NOISE, TIME, UNIFORM, DROPOUT = range(6)  # what draws are for
 SYMMETRY, PAINT = 6, 7
@@ -22,13 +23,17 @@ class BaseRecipe:
 
     A recipe is a frozen dataclass with ``dataset``, ``seed`` and ``batch_size`` that
     brings ``load_data``, ``build_model``, ``initialize``, ``graph``, ``draws``,
-    ``step_rule``, ``extensions`` and ``cost_in_bits``.
+    ``step_rule``, ``extensions`` and ``cost_in_bits``. The annotations of its fields
+    say what each may be, see `dpm.blocks.settings`.
     """
 
     cost_name, cost_unit = "K", "bits"  # as progress is shown
     save_every = 1000  # steps between checkpoints
     ema = 0.0  # decay of the average of the parameters that is kept; 0 for none
     fresh = False  # whether each step has samples that no other has
+
+    def __post_init__(self):
+        check_settings(vars(self), declared(type(self)))
 
     def for_data(self, dataset) -> "BaseRecipe":
         """This recipe with the settings that follow from the data: most have none."""

@@ -12,12 +12,15 @@ widths, step rule and lengths of training are not, and fit two processor cores h
 import dataclasses
 
 from dpm.blocks.checks import check_choice
-from dpm.datasets.catalogue import SOURCES
+from dpm.blocks.settings import defaults_of, listed
+from dpm.datasets.catalogue import SOURCES, settings_of
+from dpm.model import argument_types, model_arguments
 from dpm.recipes.heartbeat import NAMED as HEARTBEAT
 from dpm.recipes.heartbeat import HeartbeatRecipe
 from dpm.recipes.images import ImageRecipe
 from dpm.recipes.swiss_roll import NAMED as SWISS_ROLL
 from dpm.recipes.swiss_roll import SwissRollRecipe
+from dpm.variants import VARIANTS
 
 TOYS = {  # the kind of recipe, and those with a name: the first where none is given
     "SWISS_ROLL": (SwissRollRecipe, SWISS_ROLL),
@@ -235,6 +238,7 @@ SIZES = (  # what "paper" takes over from "ours": how large a model is, not what
     "n_hidden_dense_upper",
     "n_layers_dense_upper",
 )
+DECIDED = {"spatial_width", "n_colors", "uniform_noise"}  # by the data
 IMAGE_RECIPES = ("reference", "paper", "ours", "quick")
 
 
@@ -298,11 +302,10 @@ def name_of(recipe) -> tuple[str, list[str]]:
     What the data decide, such as the width of images, does not count, nor does
     `guess_limit`, which is set when a model is scored.
     """
-    decided = {"spatial_width", "n_colors", "uniform_noise", "guess_limit"}
     found = []
     for name in names(recipe.dataset):
         one, other = (_flat(r) for r in (named(name, recipe.dataset), recipe))
-        keys = sorted((one.keys() | other.keys()) - decided)
+        keys = sorted((one.keys() | other.keys()) - DECIDED - {"guess_limit"})
         found.append((name, [k for k in keys if one.get(k) != other.get(k)]))
     return min(found, key=lambda pair: len(pair[1]))
 
@@ -312,6 +315,20 @@ def _flat(recipe) -> dict:
     settings = dataclasses.asdict(recipe)
     more = settings.pop("model_args", {}), settings.pop("data_args", {})
     return {**settings, **more[0], **more[1]}
+
+
+def settings_in_words(recipe: ImageRecipe) -> str:
+    """What --data-args and --model-args may name, with the defaults of a recipe."""
+    name, chosen = recipe.dataset, recipe.model_args
+    data = defaults_of(SOURCES[name].load) | recipe.data_args
+    variant = VARIANTS[chosen.get("variant", "reference")]
+    model = {k: v for k, v in argument_types().items() if k not in DECIDED}
+    return (
+        f"\n--data-args of {name}:\n"
+        + (listed(settings_of(name), data) or "  none\n")
+        + "\n--model-args, of DiffusionModel:\n"
+        + listed(model, model_arguments() | variant | chosen)
+    )
 
 
 def recipe_of(meta: dict):

@@ -1,21 +1,16 @@
 """The recipe of the binary heartbeat (Section 3.1.2, Appendix D.1.2)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pytensor.tensor as pt
 
 from dpm.blocks.algorithms import STEP_RULES
 from dpm.blocks.backend import precision
-from dpm.blocks.checks import (
-    check_bits,
-    check_choice,
-    check_count,
-    check_positive,
-    check_rate,
-    check_trajectory_length,
-)
+from dpm.blocks.checks import check_bits
 from dpm.blocks.extensions import Extension
+from dpm.blocks.settings import Between, Count, Fraction, Natural, Positive, Several
 from dpm.datasets.catalogue import load
 from dpm.datasets.dataset import Dataset
 from dpm.diffusion import schedule
@@ -79,43 +74,28 @@ class HeartbeatRecipe(BaseRecipe):
 
     save_every = 10_000  # two million readout weights take seconds to save
 
-    dataset: str = "HEARTBEAT"
-    length: int = 20
-    period: int = 5
-    seed: int = 0
-    trajectory_length: int = 2000
-    n_hidden: int = 50
-    n_layers: int = 3
-    gain: float = 4.0
-    rho: float = 0.2
-    schedule: str = "binomial"
-    rule: str = "Adam"
-    learning_rate: float = 2e-2
-    batch_size: int = 5
-    n_draws: int = 10
-    n_t_per_minibatch: int = 50
-    n_steps: int = 200_000
-    share_until: float = 0.5
-    dtype: str = "float32"
+    dataset: Literal["HEARTBEAT"] = "HEARTBEAT"
+    length: Count = 20
+    period: Several = 5
+    seed: Natural = 0
+    trajectory_length: Several = 2000
+    n_hidden: Count = 50
+    n_layers: Count = 3
+    gain: Positive = 4.0
+    rho: Between = 0.2
+    schedule: Literal[*sorted(SCHEDULES)] = "binomial"
+    rule: Literal[*sorted(STEP_RULES)] = "Adam"
+    learning_rate: Positive = 2e-2
+    batch_size: Count = 5
+    n_draws: Count = 10
+    n_t_per_minibatch: Count = 50
+    n_steps: Count = 200_000
+    share_until: Fraction = 0.5
+    dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self):
-        T = check_trajectory_length(self.trajectory_length)
-        check_choice(self.dataset, ["HEARTBEAT"], "dataset")
-        check_choice(self.schedule, sorted(SCHEDULES), "schedule")
-        check_choice(self.rule, sorted(STEP_RULES), "rule")
-        check_count(self.seed, "seed")
-        check_choice(self.dtype, ("float32", "float64"), "dtype")
-        check_rate(self.rho, "rho")
-        for name in ("gain", "learning_rate"):
-            check_positive(getattr(self, name), name)
-        counts = ("n_hidden", "n_layers", "batch_size", "n_draws", "n_steps")
-        for name in (*counts, "n_t_per_minibatch"):
-            check_count(getattr(self, name), name, 1)
-        if not 0 <= self.share_until <= 1:
-            raise ValueError(
-                f"share_until = {self.share_until}: it is a fraction of the run, "
-                "from 0 to 1"
-            )
+        super().__post_init__()
+        T = self.trajectory_length
         if self.n_t_per_minibatch > T - 1:
             raise ValueError(
                 f"n_t_per_minibatch = {self.n_t_per_minibatch} exceeds the {T - 1} "

@@ -3,23 +3,24 @@
 import dataclasses
 import functools
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pytensor.tensor as pt
 
 from dpm.blocks.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite
-from dpm.blocks.average import check_decay
 from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Dropout
-from dpm.blocks.checks import check_choice, check_count, check_positive
+from dpm.blocks.checks import check_choice
 from dpm.blocks.extensions import SharedVariableModifier
 from dpm.blocks.parts import cost_and_gradients, part_size
+from dpm.blocks.settings import BelowOne, Count, Natural, Positive, check_settings
 from dpm.datasets import catalogue
 from dpm.datasets.dataset import Dataset
 from dpm.datasets.symmetries import SYMMETRIES, check_symmetries, turned
 from dpm.evaluation import spread_times
 from dpm.extensions import decay_learning_rate
-from dpm.model import DiffusionModel, model_arguments
+from dpm.model import DiffusionModel, argument_types
 from dpm.recipes.base import (
     DROPOUT,
     NOISE,
@@ -78,45 +79,34 @@ class ImageRecipe(BaseRecipe):
     dtype : {"float32", "float64"}
     """
 
-    dataset: str = "MNIST"
-    seed: int = 0
-    batch_size: int = 512
-    learning_rate: float = 1e-3
-    rule: str = "RMSProp"
-    decay_steps: int = 0
+    dataset: Literal[*sorted(catalogue.image_sets())] = "MNIST"
+    seed: Natural = 0
+    batch_size: Count = 512
+    learning_rate: Positive = 1e-3
+    rule: Literal[*sorted(STEP_RULES)] = "RMSProp"
+    decay_steps: Natural = 0
     t_per_image: bool = False
     stratified_t: bool = False
-    symmetries: str = "none"
+    symmetries: Literal[*SYMMETRIES] = "none"
     fresh: bool = False
-    ema: float = 0.0
-    dropout_rate: float = 0.0
+    ema: BelowOne = 0.0
+    dropout_rate: BelowOne = 0.0
     model_args: dict = field(default_factory=dict)
     data_args: dict = field(default_factory=dict)
-    dtype: str = "float32"
+    dtype: Literal["float32", "float64"] = "float32"
 
     cost_unit = "bits/pixel"
 
     def __post_init__(self):
-        check_choice(self.dataset, sorted(catalogue.image_sets()), "dataset")
-        check_choice(self.dtype, ("float32", "float64"), "dtype")
-        check_choice(self.rule, sorted(STEP_RULES), "rule")
-        check_count(self.seed, "seed")
-        check_count(self.batch_size, "batch_size", 1)
-        check_count(self.decay_steps, "decay_steps")
-        check_positive(self.learning_rate, "learning_rate")
-        check_choice(self.symmetries, SYMMETRIES, "symmetries")
-        check_decay(self.ema)
+        super().__post_init__()
         if self.stratified_t and not self.t_per_image:
             raise ValueError(
                 "stratified_t = True is for a time step of each image: add t_per_image"
             )
-        if not 0 <= self.dropout_rate < 1:
-            raise ValueError(
-                f"dropout_rate = {self.dropout_rate}: it must lie in [0, 1)"
-            )
         for name in self.model_args:
-            check_choice(name, model_arguments(), "model argument")
-        catalogue.check_settings(self.dataset, self.data_args)
+            check_choice(name, argument_types(), "model argument")
+        check_settings(self.model_args, argument_types())
+        catalogue.check_data_args(self.dataset, self.data_args)
         for name, value in self.data_args.items():
             if not isinstance(value, str | int | float | None):
                 raise ValueError(f"{name} = {value!r}: give a number or a text")

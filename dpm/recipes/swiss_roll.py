@@ -1,18 +1,13 @@
 """The recipe of the swiss roll (Section 3.1.1, Appendix D.1.1)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pytensor.tensor as pt
 
 from dpm.blocks.algorithms import STEP_RULES
-from dpm.blocks.checks import (
-    check_choice,
-    check_count,
-    check_positive,
-    check_rate,
-    check_trajectory_length,
-)
+from dpm.blocks.settings import Between, Count, Natural, Positive, Several
 from dpm.datasets.catalogue import load
 from dpm.datasets.dataset import Dataset
 from dpm.diffusion import schedule
@@ -49,35 +44,20 @@ class SwissRollRecipe(BaseRecipe):
         time steps, drawn anew for each batch, as the 2015 implementation does.
     """
 
-    dataset: str = "SWISS_ROLL"
-    noise: float = 0.3
-    data_seed: int = 0
-    seed: int = 0
-    trajectory_length: int = 40
-    n_hidden: int = 16
-    width: float = 0.1
-    schedule: str = "learned"
-    step1_beta: float = 1e-4
-    rule: str = "Adam"
-    learning_rate: float = 2e-2
-    batch_size: int = 32
-    n_steps: int = 24_000
-    n_t_per_minibatch: int = 0
-
-    def __post_init__(self):
-        check_trajectory_length(self.trajectory_length)
-        check_rate(self.step1_beta, "step1_beta")
-        check_choice(self.dataset, ["SWISS_ROLL"], "dataset")
-        check_choice(self.rule, sorted(STEP_RULES), "rule")
-        check_count(self.seed, "seed")
-        check_choice(self.schedule, ["baseline", "learned", "log_snr"], "schedule")
-        for name in ("n_hidden", "batch_size", "n_steps", "width", "learning_rate"):
-            check_positive(getattr(self, name), name)
-        if self.n_t_per_minibatch < 0:
-            raise ValueError(
-                f"n_t_per_minibatch = {self.n_t_per_minibatch}: give the number of "
-                "time steps to draw, or 0 for all of them"
-            )
+    dataset: Literal["SWISS_ROLL"] = "SWISS_ROLL"
+    noise: Positive = 0.3
+    data_seed: Natural = 0
+    seed: Natural = 0
+    trajectory_length: Several = 40
+    n_hidden: Count = 16
+    width: Positive = 0.1
+    schedule: Literal["baseline", "learned", "log_snr"] = "learned"
+    step1_beta: Between = 1e-4
+    rule: Literal[*sorted(STEP_RULES)] = "Adam"
+    learning_rate: Positive = 2e-2
+    batch_size: Count = 32
+    n_steps: Count = 24_000
+    n_t_per_minibatch: Natural = 0
 
     def load_data(self) -> Dataset:
         """The data this recipe is for."""

@@ -21,6 +21,13 @@ from dpm.recipes import HeartbeatRecipe
 pytestmark = pytest.mark.usefixtures("compiled")
 
 SHOW = "import dpm, pytensor; print(pytensor.config.mode)"
+PRECISE = """\
+import dpm, jax, numpy as np, pytensor
+from dpm.blocks.backend import precision
+with precision("float64"):
+    x = pytensor.shared(np.float64(1) / 3)
+    print(repr(float(pytensor.function([], x * 3 - 1 + 1e-12)())))
+"""
 NO_JAX = "import sys; sys.modules['jax'] = None; import importlib.util as u; \
 f = u.find_spec; u.find_spec = lambda n, *a: None if n == 'jax' else f(n, *a); "
 
@@ -45,6 +52,17 @@ def test_yields_to_pytensor_flags(flags):
 
 def test_other_flags_do_not_count():
     assert run(SHOW, "floatX=float32")[0] == "JAX"
+
+
+def test_double_precision_is_double_whatever_a_file_of_settings_says(
+    tmp_path, monkeypatch
+):
+    """In single precision the digits from 1e-12 on would be lost."""
+    (tmp_path / ".pytensorrc").write_text("[global]\nfloatX = float32\n")
+    monkeypatch.setenv("PYTENSORRC", str(tmp_path / ".pytensorrc"))
+    check = "import pytensor; assert pytensor.config.floatX == 'float32'\n"
+    found, said = run(check + PRECISE)
+    assert float(found) == pytest.approx(1e-12, rel=1e-3) and not said
 
 
 def test_without_jax_numba_and_one_clear_message():

@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytest
 
+from dpm.blocks.extensions import FinishAfter
 from dpm.blocks.main_loop import TOLERATED, MainLoop
 from dpm.recipes import SwissRollRecipe
 
@@ -60,3 +61,12 @@ def test_what_was_recorded_comes_back_with_a_snapshot():
     del arrays["rule/learning_rate"]
     with pytest.raises(ValueError, match="the checkpoint lacks 'rule/learning_rate'"):
         other.restore(arrays, meta)
+
+
+def test_seconds_count_those_before_the_run_was_resumed():
+    first, resumed = (a_loop([3.0, 1.0], tolerant=False) for _ in range(2))
+    first.take_step()
+    first.seconds = 1000.0
+    resumed.restore(*first.snapshot({}))
+    resumed.extensions = [FinishAfter(2)]
+    assert 1000 < resumed.run().seconds < 1600

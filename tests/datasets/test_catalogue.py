@@ -11,7 +11,7 @@ def test_digits_at_hand(monkeypatch, tmp_path):
     assert datasets.digits_at_hand() == "DIGITS"
     monkeypatch.setattr(catalogue, "at_hand", lambda name: True)
     assert datasets.digits_at_hand() == "MNIST"
-    with pytest.raises(ValueError, match="MNIST has no setting 'seed': there are none"):
+    with pytest.raises(ValueError, match="MNIST has no setting 'seed': there are path"):
         datasets.load("MNIST", seed=1)
 
 

@@ -179,7 +179,7 @@ def test_noise_is_added_and_seldom_cut():
     assert rest.std() == pytest.approx(np.sqrt(16 + 1 / 12), rel=0.01)
     assert abs(rest.mean()) < 0.05
     assert ((noisy < 0.5) | (noisy > 254.5)).mean() < 1e-3
-    with pytest.raises(ValueError, match="noise = 100: give 0 to 40"):
+    with pytest.raises(ValueError, match=r"noise = 100: it must lie in \[0, 40\)"):
         datasets.load("DEAD_LEAVES", **settings, noise=100)
 
 

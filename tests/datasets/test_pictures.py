@@ -78,3 +78,25 @@ def test_every_place_of_every_picture_is_as_probable():
     inside = found[found[:, 0, 0, 0] != 99][:, 0]
     steps = 6 * np.arange(3)[:, None] + np.arange(3)
     assert (inside == inside[:, :1, :1] + steps).all()
+
+
+def test_which_pictures_are_held_out_is_drawn():
+    given = dict.fromkeys("abcdef")
+    counts = dict.fromkeys(given, 0)
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        train, test = pictures.hold_out(given, 1 / 3, rng)
+        assert len(test) == 2 and sorted([*train, *test]) == list(given)
+        for name in test:
+            counts[name] += 1
+    assert abs(np.array(list(counts.values())) - 100).max() < 5 * np.sqrt(300 * 2 / 9)
+
+
+def test_patches_of_either_part_lie_at_places_of_their_own():
+    """Also where both are cut from the same picture: no draws are used twice."""
+    y, x = np.indices((12, 12))
+    same = {"a": (12 * y + x).astype(np.uint8)}
+    made = pictures.patches(same, same, 3, 200, 200, 0.5, 0)
+    corners = [part[:, 0, 0, 0] for part in (made.train, made.test)]
+    assert (corners[0] == corners[1]).mean() < 0.1
+    assert [len(np.unique(each)) > 60 for each in corners] == [True, True]

@@ -61,6 +61,68 @@ def test_images_are_scaled_by_the_training_part(copy):
     assert data.grey_level * data.scale * 255 == pytest.approx(1)
 
 
+def other_sets(folder):
+    """Files of two sets in MNIST's format, packed and not, and others beside them."""
+    rng = np.random.default_rng(1)
+    parts = {
+        "emnist-letters-train-images-idx3-ubyte.gz": 12,
+        "emnist-letters-test-images-idx3-ubyte": 5,
+        "emnist-digits-train-images-idx3-ubyte": 7,
+        "emnist-digits-test-images-idx3-ubyte.gz": 4,
+    }
+    for name, n in parts.items():
+        pixels = rng.integers(0, 256, size=(n, 4, 4), dtype=np.uint8)
+        write(folder / name, idx(pixels))
+    write(folder / "emnist-digits-train-labels-idx1-ubyte", idx_labels(7))
+    write(folder / "notes-train.txt", b"letters")
+    write(folder / "broken-train.gz", b"")
+    (folder / "broken-train.gz").write_bytes(b"no")
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_other_images_in_the_format_of_mnist(tmp_path, ending):
+    """Under MNIST's names, as FashionMNIST and KMNIST come, and never a mixture."""
+    pixels = np.arange(16 * 9, dtype=np.uint8).reshape(9, 4, 4)
+    write(tmp_path / f"train-images-idx3-ubyte{ending}", idx(pixels))
+    with pytest.raises(ValueError, match="no two files there are training and test"):
+        standard.load_mnist(tmp_path)
+    write(tmp_path / f"fashion-t10k-images-idx3-ubyte{ending}", idx(pixels[:3]))
+    with pytest.raises(ValueError, match="no two files there are training and test"):
+        standard.load_mnist(tmp_path)
+    write(tmp_path / f"t10k-images-idx3-ubyte{ending}", idx(pixels[:2]))
+    for path in (tmp_path, str(tmp_path / f"train-images-idx3-ubyte{ending}")):
+        train, test = standard.load_mnist(path=path)
+        np.testing.assert_array_equal(train[:, 0], pixels)
+        np.testing.assert_array_equal(test[:, 0], pixels[:2])
+    data = datasets.load("MNIST", path=str(tmp_path))
+    assert data.image_shape == (1, 4, 4) and data.settings == {}
+
+
+def test_a_folder_of_several_sets_asks_which(tmp_path):
+    other_sets(tmp_path)
+    match = "more than one set: give .* one of emnist-digits-train-.*, emnist-letters-t"
+    with pytest.raises(ValueError, match=match):
+        standard.load_mnist(tmp_path)
+    for name, sizes in (("letters-train-images-idx3-ubyte.gz", (12, 5)),
+                        ("digits-train-images-idx3-ubyte", (7, 4))):  # fmt: skip
+        found = standard.load_mnist(tmp_path / f"emnist-{name}")
+        assert tuple(map(len, found)) == sizes
+    for name in ("notes-train.txt", "emnist-digits-train-labels-idx1-ubyte",
+                 "emnist-digits-test-images-idx3-ubyte.gz"):  # fmt: skip
+        with pytest.raises(ValueError, match="no two files there are training and"):
+            standard.load_mnist(tmp_path / name)
+    with pytest.raises(ValueError, match="there is no such folder or file"):
+        standard.load_mnist(tmp_path / "nowhere")
+
+
+def test_of_a_file_packed_and_not_the_latter_is_read(tmp_path):
+    for name, n in (("train", 5), ("t10k", 2)):
+        pixels = np.full((n, 2, 2), 7, np.uint8)
+        write(tmp_path / f"{name}-images-idx3-ubyte", idx(pixels))
+        write(tmp_path / f"{name}-images-idx3-ubyte.gz", idx(pixels[:1]))
+    assert tuple(map(len, standard.load_mnist(tmp_path))) == (5, 2)
+
+
 def test_cifar10_has_colour_planes_in_order(copy):
     data = datasets.load("CIFAR10")
     assert data.image_shape == (3, 32, 32)

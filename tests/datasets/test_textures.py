@@ -111,7 +111,7 @@ def test_classes_are_read_from_names():
         (picture_file(gradient(9))[:-60], "T02_02.png cannot be read as a picture"),
         (b"GIF89a, but no more", "T02_02.png cannot be read as a picture"),
         (b"", "T02_02.png cannot be read as a picture"),
-        (picture_file(gradient(9).astype(np.uint16)), "not of 8 bits"),
+        (picture_file(gradient(9).astype(np.int32), "TIFF"), "not of 8 or 16 bits"),
         (picture_file(gradient(9, 7, 40)), "has 7 x 40 pixels, too few for .* 8 x 8"),
     ],
 )
@@ -181,7 +181,7 @@ def test_missing_bark_is_told_where_to_go(tmp_path, monkeypatch):
         ({"held_out": 1.0}, "held_out = 1.0"),
         ({"width": 31}, "too few for patches of 31 x 31"),
         ({"width": 0}, "width = 0"),
-        ({"n_train": 1}, "number of patches = 1"),
+        ({"n_train": 1}, "n_train = 1: it must be at least 2"),
         ({"seed": 1.5}, "seed = 1.5"),
         ({"mean": 3}, "no setting 'mean': there are path, width"),
     ],

@@ -1,5 +1,7 @@
 """The Parzen window against a loop, in double precision, and on MNIST itself."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -77,6 +79,25 @@ def test_the_width_is_chosen_on_the_validation_data_alone():
     assert result.log_p == pytest.approx(
         parzen.log_density(test, samples, result.sigma, False).mean()
     )
+
+
+def test_a_model_is_scored_in_pixels_with_a_width_from_the_training_part(monkeypatch):
+    rng, given = np.random.default_rng(0), {}
+    data = SimpleNamespace(X_train=rng.random((60, 4)), X_test=rng.random((9, 4)) + 5,
+                           scale=2.0, shift=0.5)  # fmt: skip
+    drawn = rng.standard_normal((5, 1, 2, 2))
+    monkeypatch.setattr(parzen, "N_VALIDATION", 20)
+    monkeypatch.setattr(parzen, "SAMPLE_BATCH", 5)
+    monkeypatch.setattr(parzen, "compile_get_mu_sigma", lambda model, n: None)
+    monkeypatch.setattr(parzen, "sample", lambda model, n, rng, **more: drawn[:n])
+    monkeypatch.setattr(parzen, "score", lambda *parts: given.update(parts=parts))
+    parzen.score_model(None, data, n_samples=7)
+    samples, validation, test = given["parts"]
+    twice = np.concatenate([drawn, drawn])[:7].reshape(7, 4)
+    np.testing.assert_allclose(samples, 2 * twice + 0.5)
+    np.testing.assert_allclose(test, 2 * data.X_test + 0.5)
+    learned = {row.tobytes() for row in 2 * data.X_train + 0.5}
+    assert len({row.tobytes() for row in validation} & learned) == 20
 
 
 @pytest.mark.parametrize("sigma", [0.0, -0.2, np.nan, [[0.1]]])

@@ -52,6 +52,14 @@ def test_kurtosis_tells_edges_across_from_edges_down():
     assert below == pytest.approx(3, abs=0.5)
 
 
+def test_ends_that_do_not_meet_are_no_edge():
+    """A slope has next to no short waves; cut off bluntly it would seem to."""
+    ramp = np.tile(np.arange(32.0), (32, 1))
+    for X in (ramp, ramp.T):
+        power = texture.spectrum(X)[0]
+        assert power[0] > 2 and power[-1] < -4 and (np.diff(power) < 0).all()
+
+
 @pytest.mark.parametrize("waves, band", [(2, 0), (6, 2), (26, 5)])
 def test_a_wave_has_its_power_in_its_own_band(waves, band):
     x = np.sin(2 * np.pi * waves * np.arange(64) / 64)

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 import pytest
 
-from dpm.recipes import SHUFFLE, TIME, SwissRollRecipe
+from dpm.recipes import (
+    SHUFFLE,
+    TIME,
+    HeartbeatRecipe,
+    ImageRecipe,
+    SwissRollRecipe,
+)
 from dpm.recipes.base import (
     INITIALIZE,
     NOISE,
@@ -86,6 +93,38 @@ def test_a_step_is_given_data_in_the_models_precision_and_its_draws():
     data, drawn = RecipeStream(Plain(), X, "float32", []).get_data(5)
     assert data.dtype == np.float32 and data.ravel().tolist() == rows(Plain(), [5])[0]
     assert drawn == Plain().rng(NOISE, 5).random() != Plain().rng(NOISE, 6).random()
+
+
+@pytest.mark.parametrize(
+    "recipe, names",
+    [
+        (SwissRollRecipe(n_t_per_minibatch=6), ["noise"]),
+        (HeartbeatRecipe(), ["noise"]),
+        (ImageRecipe("DIGITS"), ["noise", "uniform", "t", "dropout"]),
+        (
+            ImageRecipe("DIGITS", t_per_image=True, stratified_t=True),
+            ["noise", "uniform", "t", "dropout"],
+        ),
+    ],
+)
+def test_whatever_a_step_draws_is_its_own_and_always_the_same(recipe, names):
+    inputs = [pt.tensor(name, shape=(9, 7), dtype="float32") for name in names]
+    drawn = [recipe.draws(step, inputs) for step in (0, 1, 2, 3, 1)]
+    for kind in zip(*drawn, strict=True):
+        *first, again = [np.asarray(each).tobytes() for each in kind]
+        assert len(set(first)) == 4 and again == first[1]
+    by_kind = {np.asarray(each).ravel()[:9].tobytes() for each in drawn[0]}
+    assert len(by_kind) == len(drawn[0])  # no two kinds have the same numbers
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_times_of_images_are_all_the_learned_ones(stratified):
+    recipe = ImageRecipe("DIGITS", t_per_image=True, stratified_t=stratified,
+                         model_args={"trajectory_length": 5})  # fmt: skip
+    t = pt.tensor("t", shape=(50, 1), dtype="float32")
+    found = np.concatenate([recipe.draws(step, [t])[0] for step in range(8)])
+    values, counts = np.unique(found, return_counts=True)
+    assert values.tolist() == [1, 2, 3, 4] and counts.min() > 70
 
 
 def test_purposes_and_numbers_draw_apart_and_always_the_same():

@@ -66,7 +66,8 @@ def test_heartbeat_is_five_sequences():
     [
         ({"length": 21}, "length = 21 is not a multiple of period = 5"),
         ({"length": 20.0}, "length = 20.0: it must be a whole number"),
-        ({"length": 0}, "length = 0: it must be at least 5"),
+        ({"length": 0}, "length = 0: it must be at least 1"),
+        ({"length": 4}, "length = 4: it must be at least 5"),
         ({"period": 1}, "period = 1: it must be at least 2"),
     ],
 )
@@ -307,16 +308,16 @@ def test_bad_data_are_refused_by_evaluation():
 @pytest.mark.parametrize(
     "field, value, match",
     [
-        ("rho", 0.0, r"rho = 0 lies outside \(0, 1\)"),
-        ("rho", 1.0, r"rho = 1 lies outside \(0, 1\)"),
-        ("trajectory_length", 1, "T = 1: .*at least 2"),
+        ("rho", 0.0, r"rho = 0.0: it must lie in \(0, 1\)"),
+        ("rho", 1.0, r"rho = 1.0: it must lie in \(0, 1\)"),
+        ("trajectory_length", 1, "trajectory_length = 1: .* at least 2"),
         ("dataset", "MNIST", "unknown dataset 'MNIST': there are HEARTBEAT"),
         ("schedule", "cosine", "unknown schedule 'cosine': there are binomial"),
         ("rule", "SGD", "unknown rule 'SGD'"),
         ("n_hidden", 0, "n_hidden = 0: it must be at least 1"),
         ("n_draws", 2.5, "n_draws = 2.5: it must be a whole number"),
         ("n_t_per_minibatch", 20, "exceeds the 19 steps that are learned"),
-        ("share_until", 1.5, "share_until = 1.5: it is a fraction"),
+        ("share_until", 1.5, r"share_until = 1.5: it must lie in \[0, 1\]"),
         ("gain", -1.0, "gain = -1.0: it must be positive"),
         ("dtype", "float16", "unknown dtype 'float16'"),
     ],
@@ -476,8 +477,8 @@ def test_command_line(tmp_path):
         (["--recipe", "wide"], "unknown recipe of HEARTBEAT 'wide': there are paper"),
         (["--dropout_rate", "0.1"], "is for images"),
         (["--data-args", "seed=1"], "--data-args is for images"),
-        (["--trajectory-length", "1"], "T = 1"),
-        (["--rho", "1.5"], "rho = 1.5 lies outside"),
+        (["--trajectory-length", "1"], "trajectory_length = 1: it must"),
+        (["--rho", "1.5"], "rho = 1.5: it must lie in (0, 1)"),
     ],
 )
 def test_command_line_refuses_in_one_line(words, match, tmp_path, capsys):

@@ -18,7 +18,7 @@ from dpm.recipes.base import RecipeStream
     "settings, match",
     [
         ({"sede": 1}, "DIGITS has no setting 'sede': there are n_test, seed"),
-        ({"seed": [1]}, r"seed = \[1\]: give a number or a text"),
+        ({"seed": [1]}, r"seed = \[1\]: it must be a whole number"),
     ],
 )
 def test_recipes_refuse_settings_that_the_data_lack(settings, match):
@@ -31,6 +31,9 @@ def test_options_of_a_run_that_would_not_be_used_are_refused(tmp_path):
     cases = [
         ({"n_steps": 6}, "n_steps = 6 exceeds decay_steps = 5"),
         ({"n_steps": 0}, "n_steps = 0: it must be at least 1"),
+        ({"n_steps": 2.5}, "n_steps = 2.5: it must be a whole number"),
+        ({"ext_every_n": -1}, "ext_every_n = -1: it must be at least 0"),
+        ({"plot_before_training": 1}, "plot_before_training = 1: it must be True or"),
         ({"save_every": 5}, "save_every = 5 is for runs that are kept"),
         ({"ext_every_n": 5}, "ext_every_n = 5 is for runs that are kept"),
         ({"resume": True}, "give the output_dir of the run"),
@@ -214,7 +217,7 @@ def test_fresh_pictures_are_new_at_each_step_and_scaled_as_the_others():
 @pytest.mark.parametrize(
     "settings, match",
     [
-        ({"ema": 1.0}, r"ema = 1.0: it must lie in \[0, 1\), 0 for no average"),
+        ({"ema": 1.0}, r"ema = 1.0: it must lie in \[0, 1\)"),
         ({"symmetries": "all"}, "unknown symmetries 'all': there are none, mirror"),
         ({"stratified_t": True, "t_per_image": False}, "add t_per_image"),
         (

@@ -1,0 +1,120 @@
+"""Draw and keep what the pages show of a kept model of images.
+
+    python book/keep_samples.py dead_leaves 64 --walks 9 --unit 1000
+    python book/keep_samples.py mnist_tails 1000 --scores 1000 --fill 200
+    python book/keep_samples.py mnist_dense 1000 --limit 20
+
+Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of the way
+from black to white, the first of them drawn from seed 0. A thousand steps of a large
+model take minutes, which a page has not. Where asked for it also holds the walks to the
+first samples, at some times, so that a page can walk the last steps again; K - L_null
+of held-out and of training pictures, each over all t, in bits per pixel; the first
+samples with their left halves filled in anew, in the three ways of `WAYS`, and as many
+samples with each step taken as often as in the last of these ways.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import dpm
+from dpm import sampler
+from dpm.blocks import checkpoint
+from dpm.evaluation import bound_all_t
+from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
+
+KEPT = Path(__file__).parent / "checkpoints"
+BATCH = 100  # samples that walk together
+SHARES = (1, 0.8, 0.7, 0.64, 0.58, 0.52, 0.46, 0.4, 0.34, 0.28, 0.2, 0.02, 0)  # of T
+WAYS = (  # how the half that is known is put back
+    {"known_noise": False},
+    {"known_noise": True},
+    {"known_noise": True, "repeats": 4},
+)
+
+
+def again(model, n: int) -> np.ndarray:
+    """Samples whose steps were taken again, (n, *shape of a picture)."""
+    repeats, parts = WAYS[-1]["repeats"], range(0, n, BATCH)
+    drawn = [
+        sampler.sample(model.model, min(BATCH, n - i), i, repeats=repeats)
+        for i in parts
+    ]
+    data = model.meta["data"]
+    X = np.moveaxis(np.concatenate(drawn) * data["scale"] + data["shift"], 1, -1)
+    return X.reshape(n, *model.shape)
+
+
+def draw(model, n: int, times) -> dict:
+    """States of n walks at these times: {t: (n, *shape of a picture)}."""
+    parts = []
+    for seed in range(0, n, BATCH):
+        walk = model.walk(min(BATCH, n - seed), seed)
+        parts.append({t: X for t, X in walk if t in times})
+    return {t: np.concatenate([part[t] for part in parts]) for t in times}
+
+
+def fill(model, samples) -> np.ndarray:
+    """Pictures with their left halves filled in, (ways, n, *shape of a picture)."""
+    known = np.zeros(samples.shape[1:3], dtype=bool)
+    known[:, known.shape[1] // 2 :] = True
+    parts = range(0, len(samples), BATCH)
+    return np.array(
+        [
+            np.concatenate(
+                [model.fill_in(samples[i : i + BATCH], known, i, **way) for i in parts]
+            )
+            for way in WAYS
+        ]
+    )
+
+
+def scores(model, X, n: int) -> np.ndarray:
+    """K - L_null of n pictures, each over all t, in bits per pixel."""
+    K, _ = bound_all_t(model.model, some_rows(X, n))
+    return bits_per_pixel_above_null(model.model, K).astype("float32")
+
+
+def main(argv=None) -> int:
+    """Draw, score and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("name", help="of a file in book/checkpoints")
+    parser.add_argument("n", type=int, help="how many samples")
+    parser.add_argument("--unit", type=int, default=255, help="grey levels kept (255)")
+    parser.add_argument("--walks", type=int, default=0, help="so many ways to samples")
+    parser.add_argument("--scores", type=int, default=0, help="K of so many pictures")
+    parser.add_argument("--fill", type=int, default=0, help="halves of so many samples")
+    parser.add_argument("--limit", type=float, help="guess_limit, in place of its own")
+    args = parser.parse_args(argv)
+    model = dpm.load(KEPT / f"{args.name}.npz")
+    if args.limit is not None:
+        model.model.limit_guess(args.limit)
+    times = [round(share * model.T) for share in SHARES] if args.walks else [0]
+    kind = np.uint8 if args.unit == 255 and not args.walks else np.int16
+
+    def whole(X):
+        lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
+        return np.rint(X * args.unit).clip(lowest, highest).astype(kind)
+
+    states = draw(model, args.n, times)
+    arrays = {"samples": whole(states[0])}
+    if args.walks:
+        arrays["times"] = np.array(times)
+        arrays["walks"] = whole(np.stack([states[t][: args.walks] for t in times]))
+    if args.fill:
+        arrays["fillings"] = whole(fill(model, states[0][: args.fill].clip(0, 1)))
+        arrays["again"] = whole(again(model, args.fill))
+    if args.scores:
+        data = model.recipe.load_data()
+        arrays["K_test"] = scores(model, data.X_test, args.scores)
+        arrays["K_train"] = scores(model, data.X_train, args.scores)
+    kept = {"report": model.meta["report"], "seed": 0, "unit": args.unit}
+    kept["guess_limit"] = args.limit
+    checkpoint.save(KEPT / f"{args.name}_samples.npz", arrays, kept)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
