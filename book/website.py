@@ -227,7 +227,7 @@ def finish(app, error):
 
 
 def link_equations(app, what, name, obj, options, lines) -> None:
-    """In docstrings, "Eq. 14" leads to that equation in its chapter; stars stay stars."""
+    """In docstrings "Eq. 14" leads to that equation, and stars stay stars."""
     for place, line in enumerate(lines):
         line = re.sub(r"\b(Eqs?\. (\d+))\b(?!\.\d)", r":ref:`\1 <eq-\2>`", line)
         if not re.search(r"\*\w[^*]*\w\*(?!\w)", line) and "``" not in line:

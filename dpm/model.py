@@ -354,8 +354,8 @@ class DiffusionModel(GaussianDiffusion):
         ----------
         X_noiseless : symbolic, shape (batch, n_colors * width**2)
         draws : list of (noise, t, uniform_draws)
-            `n_t_per_minibatch` of them, over which the cost is averaged. There is one,
-            of shape (T-1, batch, *sample_shape) and without t, for the exact sum over t.
+            `n_t_per_minibatch` of them, over which the cost is averaged. One of
+            shape (T-1, batch, *sample_shape), without t, for the exact sum over t.
         drop : callable
             Applied to the input of every layer of the network.
         """
