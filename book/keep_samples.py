@@ -9,7 +9,7 @@ from black to white, the first of them drawn from seed 0. A thousand steps of a 
 model take minutes, which a page has not. Where asked for it also holds the walks to the
 first samples, at some times, so that a page can walk the last steps again; K - L_null
 of held-out and of training pictures, each over all t, in bits per pixel; the first
-samples with their left halves filled in anew, in the three ways of `WAYS`, and as many
+samples with their left halves filled in anew, twice in each of `WAYS`, and as many
 samples with each step taken as often as in the last of these ways.
 """
 
@@ -57,18 +57,18 @@ def draw(model, n: int, times) -> dict:
 
 
 def fill(model, samples) -> np.ndarray:
-    """Pictures with their left halves filled in, (ways, n, *shape of a picture)."""
+    """Pictures with left halves filled in twice, (ways, 2, n, *shape of a picture)."""
     known = np.zeros(samples.shape[1:3], dtype=bool)
     known[:, known.shape[1] // 2 :] = True
-    parts = range(0, len(samples), BATCH)
-    return np.array(
-        [
-            np.concatenate(
-                [model.fill_in(samples[i : i + BATCH], known, i, **way) for i in parts]
-            )
-            for way in WAYS
+
+    def once(way, seed):
+        parts = range(0, len(samples), BATCH)
+        drawn = [
+            model.fill_in(samples[i : i + BATCH], known, seed + i, **way) for i in parts
         ]
-    )
+        return np.concatenate(drawn)
+
+    return np.array([[once(way, seed) for seed in (0, 10_000)] for way in WAYS])
 
 
 def scores(model, X, n: int) -> np.ndarray:
