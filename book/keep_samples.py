@@ -9,7 +9,7 @@ from black to white, the first of them drawn from seed 0. A thousand steps of a 
 model take minutes, which a page has not. Where asked for it also holds the walks to the
 first samples, at some times, so that a page can walk the last steps again; K - L_null
 of held-out and of training pictures, each over all t, in bits per pixel; the first
-samples with their left halves filled in anew, in the three ways of `WAYS`, and as many
+samples with their left halves filled in anew, twice in each of `WAYS`, and as many
 samples with each step taken as often as in the last of these ways.
 """
 
@@ -28,6 +28,7 @@ from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
 KEPT = Path(__file__).parent / "checkpoints"
 BATCH = 100  # samples that walk together
 SHARES = (1, 0.8, 0.7, 0.64, 0.58, 0.52, 0.46, 0.4, 0.34, 0.28, 0.2, 0.02, 0)  # of T
+SEEDS = 10_000, 20_000  # of fillings: not of the samples, whose noise they would repeat
 WAYS = (  # how the half that is known is put back
     {"known_noise": False},
     {"known_noise": True},
@@ -57,18 +58,18 @@ def draw(model, n: int, times) -> dict:
 
 
 def fill(model, samples) -> np.ndarray:
-    """Pictures with their left halves filled in, (ways, n, *shape of a picture)."""
+    """Pictures with left halves filled in twice, (ways, 2, n, *shape of a picture)."""
     known = np.zeros(samples.shape[1:3], dtype=bool)
     known[:, known.shape[1] // 2 :] = True
-    parts = range(0, len(samples), BATCH)
-    return np.array(
-        [
-            np.concatenate(
-                [model.fill_in(samples[i : i + BATCH], known, i, **way) for i in parts]
-            )
-            for way in WAYS
+
+    def once(way, seed):
+        parts = range(0, len(samples), BATCH)
+        drawn = [
+            model.fill_in(samples[i : i + BATCH], known, seed + i, **way) for i in parts
         ]
-    )
+        return np.concatenate(drawn)
+
+    return np.array([[once(way, seed) for seed in SEEDS] for way in WAYS])
 
 
 def scores(model, X, n: int) -> np.ndarray:
