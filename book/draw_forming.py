@@ -2,7 +2,7 @@
 
     python book/draw_forming.py
 
-Writes ``book/_static/forming.gif``: 48 samples of the kept model `mnist_tails`, from
+Writes ``book/forming.gif``: 48 samples of the kept model `mnist_tails`, from
 x^(T) to x^(0), and nothing chosen.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image
 import dpm
 from dpm import viz
 
-STATIC = Path(__file__).parent / "_static"
+BOOK = Path(__file__).parent
 TIMES = (1000, 900, 800, 740, *range(700, 280, -15), 240, 180, 120, 60, 0)
 COLUMNS, N, N_GREYS = 12, 48, 12
 
@@ -36,7 +36,7 @@ def main() -> int:
     first, *others = frames(dpm.load("mnist_tails"))
     times = [600, *[90] * (len(others) - 1), 3000]  # ms
     first.save(
-        STATIC / "forming.gif", save_all=True, append_images=others, duration=times,
+        BOOK / "forming.gif", save_all=True, append_images=others, duration=times,
         loop=0, optimize=True,
     )  # fmt: skip
     return 0
