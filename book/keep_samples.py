@@ -5,14 +5,15 @@
     python book/keep_samples.py mnist_dense 1000 --limit 20
     python book/keep_samples.py cifar10 64 --walks 8 --unit 1000 --denoise 32
 
-Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of the way from
-black to white, the first of them drawn from seed 0. A thousand steps of a large model
-take minutes, which a page has not. Where asked for it also holds the walks to the first
-samples, at some times, so that a page can walk the last steps again; K - L_null of
-held-out and of training pictures, each over all t, in bits per pixel; the first samples
-with their left halves filled in anew, in the three ways of `WAYS`; and the first held-out
-pictures under noise of variance 1 (in the model's units, from seed 1), denoised twice
-with the paper's constant factor, and twice from the state that they are.
+Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of the way
+from black to white, the first of them drawn from seed 0. A thousand steps of a large
+model take minutes, which a page has not. Where asked for it also holds the walks to the
+first samples, at some times, so that a page can walk the last steps again; K - L_null
+of held-out and of training pictures, each over all t, in bits per pixel; the first
+samples with their left halves filled in anew, twice in each of `WAYS`, and as many
+samples with each step taken as often as in the last of these ways; and the first
+held-out pictures under noise of variance 1 (in the model's units, from seed 1), denoised
+twice with the paper's constant factor, and twice from the state that they are.
 """
 
 import argparse
@@ -31,11 +32,24 @@ from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
 KEPT = Path(__file__).parent / "checkpoints"
 BATCH = 100  # samples that walk together
 SHARES = (1, 0.8, 0.7, 0.64, 0.58, 0.52, 0.46, 0.4, 0.34, 0.28, 0.2, 0.02, 0)  # of T
+SEEDS = 10_000, 20_000  # of fillings: not of the samples, whose noise they would repeat
 WAYS = (  # how the half that is known is put back
     {"known_noise": False},
     {"known_noise": True},
     {"known_noise": True, "repeats": 4},
 )
+
+
+def again(model, n: int) -> np.ndarray:
+    """Samples whose steps were taken again, (n, *shape of a picture)."""
+    repeats, parts = WAYS[-1]["repeats"], range(0, n, BATCH)
+    drawn = [
+        sampler.sample(model.model, min(BATCH, n - i), i, repeats=repeats)
+        for i in parts
+    ]
+    data = model.meta["data"]
+    X = np.moveaxis(np.concatenate(drawn) * data["scale"] + data["shift"], 1, -1)
+    return X.reshape(n, *model.shape)
 
 
 def draw(model, n: int, times) -> dict:
@@ -48,18 +62,18 @@ def draw(model, n: int, times) -> dict:
 
 
 def fill(model, samples) -> np.ndarray:
-    """Pictures with their left halves filled in, (ways, n, *shape of a picture)."""
+    """Pictures with left halves filled in twice, (ways, 2, n, *shape of a picture)."""
     known = np.zeros(samples.shape[1:3], dtype=bool)
     known[:, known.shape[1] // 2 :] = True
-    parts = range(0, len(samples), BATCH)
-    return np.array(
-        [
-            np.concatenate(
-                [model.fill_in(samples[i : i + BATCH], known, i, **way) for i in parts]
-            )
-            for way in WAYS
+
+    def once(way, seed):
+        parts = range(0, len(samples), BATCH)
+        drawn = [
+            model.fill_in(samples[i : i + BATCH], known, seed + i, **way) for i in parts
         ]
-    )
+        return np.concatenate(drawn)
+
+    return np.array([[once(way, seed) for seed in SEEDS] for way in WAYS])
 
 
 def denoise(model, X) -> np.ndarray:
@@ -113,6 +127,7 @@ def main(argv=None) -> int:
         arrays["walks"] = whole(np.stack([states[t][: args.walks] for t in times]))
     if args.fill:
         arrays["fillings"] = whole(fill(model, states[0][: args.fill].clip(0, 1)))
+        arrays["again"] = whole(again(model, args.fill))
     if args.scores or args.denoise:
         data = model.recipe.load_data()
     if args.denoise:
