@@ -12,8 +12,8 @@ first samples, at some times, so that a page can walk the last steps again; K - 
 of held-out and of training pictures, each over all t, in bits per pixel; the first
 samples with their left halves filled in anew, twice in each of `WAYS`, and as many
 samples with each step taken as often as in the last of these ways; and the first
-held-out pictures under noise of variance 1 (in the model's units, from seed 1), denoised
-twice with the paper's constant factor, and twice from the state that they are.
+held-out pictures under noise of variance 1 (in the model's units, from seed 1),
+denoised twice with the paper's constant factor, and twice from the state they are.
 """
 
 import argparse
