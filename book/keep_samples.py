@@ -3,6 +3,7 @@
     python book/keep_samples.py dead_leaves 64 --walks 9 --unit 1000
     python book/keep_samples.py mnist_tails 1000 --scores 1000 --fill 200
     python book/keep_samples.py mnist_dense 1000 --limit 20
+    python book/keep_samples.py cifar10 64 --walks 8 --unit 1000 --denoise 32
 
 Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of the way
 from black to white, the first of them drawn from seed 0. A thousand steps of a large
@@ -10,7 +11,9 @@ model take minutes, which a page has not. Where asked for it also holds the walk
 first samples, at some times, so that a page can walk the last steps again; K - L_null
 of held-out and of training pictures, each over all t, in bits per pixel; the first
 samples with their left halves filled in anew, twice in each of `WAYS`, and as many
-samples with each step taken as often as in the last of these ways.
+samples with each step taken as often as in the last of these ways; and the first
+held-out pictures under noise of variance 1 (in the model's units, from seed 1),
+denoised twice with the paper's constant factor, and twice from the state they are.
 """
 
 import argparse
@@ -22,6 +25,7 @@ import numpy as np
 import dpm
 from dpm import sampler
 from dpm.blocks import checkpoint
+from dpm.diffusion.factors import Gaussian
 from dpm.evaluation import bound_all_t
 from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
 
@@ -72,6 +76,22 @@ def fill(model, samples) -> np.ndarray:
     return np.array([[once(way, seed) for seed in SEEDS] for way in WAYS])
 
 
+def denoise(model, X) -> np.ndarray:
+    """Two draws with the constant factor, two from the state, (2, 2, n, *picture)."""
+    net, data = model.model, model.meta["data"]
+    X = X.reshape(len(X), *net.sample_shape)
+    noisy = X + np.random.default_rng(1).standard_normal(X.shape)
+    twice = np.concatenate([noisy, noisy])
+    drawn = [
+        sampler.sample(net, len(twice), 2, Gaussian(twice, 1.0)),
+        sampler.sample(
+            net, len(twice), 3, start=sampler.noisy_as_state(net, twice, 1.0)
+        ),
+    ]
+    drawn = np.moveaxis(np.array(drawn) * data["scale"] + data["shift"], 2, -1)
+    return drawn.reshape(2, 2, len(X), *model.shape)
+
+
 def scores(model, X, n: int) -> np.ndarray:
     """K - L_null of n pictures, each over all t, in bits per pixel."""
     K, _ = bound_all_t(model.model, some_rows(X, n))
@@ -87,6 +107,7 @@ def main(argv=None) -> int:
     parser.add_argument("--walks", type=int, default=0, help="so many ways to samples")
     parser.add_argument("--scores", type=int, default=0, help="K of so many pictures")
     parser.add_argument("--fill", type=int, default=0, help="halves of so many samples")
+    parser.add_argument("--denoise", type=int, default=0, help="so many pictures")
     parser.add_argument("--limit", type=float, help="guess_limit, in place of its own")
     args = parser.parse_args(argv)
     model = dpm.load(KEPT / f"{args.name}.npz")
@@ -107,8 +128,11 @@ def main(argv=None) -> int:
     if args.fill:
         arrays["fillings"] = whole(fill(model, states[0][: args.fill].clip(0, 1)))
         arrays["again"] = whole(again(model, args.fill))
-    if args.scores:
+    if args.scores or args.denoise:
         data = model.recipe.load_data()
+    if args.denoise:
+        arrays["denoised"] = whole(denoise(model, data.X_test[: args.denoise]))
+    if args.scores:
         arrays["K_test"] = scores(model, data.X_test, args.scores)
         arrays["K_train"] = scores(model, data.X_train, args.scores)
     kept = {"report": model.meta["report"], "seed": 0, "unit": args.unit}
