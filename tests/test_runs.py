@@ -117,7 +117,7 @@ def test_K_does_not_depend_on_how_the_data_are_cut(finished):
 
 def test_command_line_refuses_in_one_line(refuse, tmp_path, finished):
     roll = ["--dataset", "SWISS_ROLL", "--output-dir", str(tmp_path)]
-    refuse("T = 1", *roll, "--trajectory-length", "1", folder=tmp_path)
+    refuse("trajectory_length = 1", *roll, "--trajectory-length", "1", folder=tmp_path)
     refuse("is for images", *roll, "--model-args", "n_scales=2", folder=tmp_path)
     refuse("is for images", *roll, "--dropout_rate", "0.1", folder=tmp_path)
     refuse("no checkpoint at", tmp_path, module="dpm.evaluate", folder=tmp_path)
