@@ -40,6 +40,13 @@ WAYS = (  # how the half that is known is put back
 )
 
 
+def in_grey(model, X) -> np.ndarray:
+    """What the model has, (..., colours, height, width), as users do, (..., *shape)."""
+    data = model.meta["data"]
+    X = np.moveaxis(X * data["scale"] + data["shift"], -3, -1)
+    return X.reshape(*X.shape[:-3], *model.shape)
+
+
 def again(model, n: int) -> np.ndarray:
     """Samples whose steps were taken again, (n, *shape of a picture)."""
     repeats, parts = WAYS[-1]["repeats"], range(0, n, BATCH)
@@ -47,9 +54,7 @@ def again(model, n: int) -> np.ndarray:
         sampler.sample(model.model, min(BATCH, n - i), i, repeats=repeats)
         for i in parts
     ]
-    data = model.meta["data"]
-    X = np.moveaxis(np.concatenate(drawn) * data["scale"] + data["shift"], 1, -1)
-    return X.reshape(n, *model.shape)
+    return in_grey(model, np.concatenate(drawn))
 
 
 def draw(model, n: int, times) -> dict:
@@ -78,7 +83,7 @@ def fill(model, samples) -> np.ndarray:
 
 def denoise(model, X) -> np.ndarray:
     """Two draws with the constant factor, two from the state, (2, 2, n, *picture)."""
-    net, data = model.model, model.meta["data"]
+    net = model.model
     X = X.reshape(len(X), *net.sample_shape)
     noisy = X + np.random.default_rng(1).standard_normal(X.shape)
     twice = np.concatenate([noisy, noisy])
@@ -88,8 +93,7 @@ def denoise(model, X) -> np.ndarray:
             net, len(twice), 3, start=sampler.noisy_as_state(net, twice, 1.0)
         ),
     ]
-    drawn = np.moveaxis(np.array(drawn) * data["scale"] + data["shift"], 2, -1)
-    return drawn.reshape(2, 2, len(X), *model.shape)
+    return in_grey(model, np.array(drawn).reshape(2, 2, *X.shape))
 
 
 def scores(model, X, n: int) -> np.ndarray:
@@ -126,7 +130,8 @@ def main(argv=None) -> int:
         arrays["times"] = np.array(times)
         arrays["walks"] = whole(np.stack([states[t][: args.walks] for t in times]))
     if args.fill:
-        arrays["fillings"] = whole(fill(model, states[0][: args.fill].clip(0, 1)))
+        known = arrays["samples"][: args.fill] / args.unit
+        arrays["fillings"] = whole(fill(model, known.clip(0, 1)))
         arrays["again"] = whole(again(model, args.fill))
     if args.scores or args.denoise:
         data = model.recipe.load_data()

@@ -3,6 +3,7 @@
 A Sphinx extension, named in `_config.yml`. It
 
 - keeps a comma with the formula before it, and enters each equation into the index;
+- leads from equations that docstrings name to the chapters;
 - gives each page its description, the sentence of the road on the welcome page;
 - prints works in the list of references as the chapters cite them;
 - copies those parts of MathJax that the pages load, and none of what they do not;
@@ -112,7 +113,7 @@ def descriptions(book: Path) -> dict:
 
 def describe(app, pagename, templatename, context, doctree):
     """The page's description, for search engines and for links that are sent about."""
-    name, book = pagename.rpartition("/")[2], Path(app.srcdir) / "book"
+    name, book = pagename.removeprefix("book/"), Path(app.srcdir) / "book"
     title = BeautifulSoup(context.get("title") or "", "html.parser").get_text()
     about = "the paper of 2015 that invented diffusion models, in code that runs."
     about = descriptions(book).get(name, f"{app.config.html_title}: {about}")
@@ -206,11 +207,11 @@ def outline(tag) -> str:
 def write_texts(out: Path) -> None:
     """A browser may not fetch a page from disk, but it may load a script."""
     texts = {}
-    for path in sorted((out / "book").glob("*.html")):
+    for path in sorted((out / "book").rglob("*.html")):
         page = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
         for sign in page.select(".headerlink, .cell_output img, .animation"):
             sign.decompose()
-        texts[f"book/{path.name}"] = outline(page.find("article"))
+        texts[path.relative_to(out).as_posix()] = outline(page.find("article"))
     script = f"window.bookTexts = {json.dumps(texts, ensure_ascii=False)};\n"
     (out / "_static" / "texts.js").write_text(script, encoding="utf8")
 

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pkgutil
 import re
+import runpy
 import shlex
 import tempfile
 from pathlib import Path
@@ -302,3 +303,13 @@ def test_every_module_is_in_the_reference():
         if not inner and name not in ("dpm.version", "dpm.blocks.conv_numba"):
             assert name in described, f"book/api describes no {name}"
             assert f"{{py:mod}}`{name}`" in text, f"the index names no {name}"
+
+
+def test_the_road_has_the_chapters_of_the_table_of_contents():
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8").split("Back matter")[0]
+    numbered = re.findall(r"- file: book/(\w+)", toc)
+    welcome = (ROOT / "book" / "welcome.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(\d+)\. \[[^]]+\]\((\w+)\.ipynb\)", welcome, re.M)
+    assert listed == [(str(n), name) for n, name in enumerate(numbered, start=1)]
+    places = runpy.run_path(str(ROOT / "book" / "draw_road.py"))["PLACES"]
+    assert list(places) == list(range(1, len(numbered) + 1))

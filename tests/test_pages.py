@@ -291,6 +291,10 @@ def test_pages_describe_themselves(pages):
         assert "in code that runs" not in texts[f"{path.stem}.html"], (
             f"{path.stem} has no line on the road of the welcome page"
         )
+    for path, page in pages.items():  # such as api/sfo.html, which is no chapter
+        if path.parent.name == "api":
+            about = page.select_one("meta[name=description]")["content"]
+            assert "in code that runs" in about, path
 
 
 def test_downloads_are_notebooks_without_outputs(html):
