@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import zlib
 
 import matplotlib.pyplot as plt
 from matplotlib.animation import FuncAnimation
@@ -88,11 +89,16 @@ def with_fewer_colors(png: str, n_colors: int) -> str:
 
 
 def make_self_contained(html: str, label: str) -> str:
-    """Free matplotlib's player of its icon font, and of ids that change every time."""
+    """Free matplotlib's player of its icon font, and of ids that change every time.
+
+    Those in their place come from the label, so that players of other labels can stand
+    on the same page.
+    """
     html = re.sub(r"<link[^>]*font-awesome[^>]*>", "", html)
     for name, sign in ICONS.items():
         html = html.replace(f'<i class="fa fa-{name}"></i>', f"<b>{sign}</b>")
     for number, unique in enumerate(sorted(set(re.findall(r"[0-9a-f]{32}", html)))):
-        html = html.replace(unique, f"player{number}")
+        name = f"player{zlib.crc32(label.encode()):08x}n{number}"
+        html = html.replace(unique, name)
     html = html.replace("<img ", f'<img alt="{label}" ', 1)
     return html.replace('type="range"', f'type="range" aria-label="{label}"', 1)

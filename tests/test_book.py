@@ -169,6 +169,19 @@ def test_pages_have_the_parts_a_reader_looks_for(path):
     assert 5 <= abstract.split("</details>")[0].count("。") <= 9
 
 
+@notebook
+def test_no_two_outputs_share_an_id(path):
+    """Else the sliders of a page all move the last of them."""
+    html = [
+        "".join(output.data.get("text/html", ""))
+        for cell in code_cells(path)
+        for output in cell.outputs
+        if "data" in output
+    ]
+    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in html]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+
+
 def test_equations_carry_the_papers_numbers():
     """Each \\tag{n} has the label eq-n, stands once, and is where it belongs."""
     seen = {}

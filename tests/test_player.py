@@ -60,3 +60,10 @@ def test_a_picture_that_changes_with_a_number():
     frames = re.findall(r'frames\[\d\] = "data:image/png;base64,([^"]*)"', html)
     assert set(seen) == {1.0, 2.0, 4.0} and len(set(frames)) == 3
     assert 'aria-label="a line"' in html
+
+
+def test_two_players_share_a_page():
+    """Each has ids of its own; with the same, both would show the second's frames."""
+    states = {t: points(t) for t in (0, 5)}
+    ids = [set(re.findall(r'id="([^"]+)"', viz.slider(states, x))) for x in ("a", "b")]
+    assert ids[0] and not ids[0] & ids[1]
