@@ -14,13 +14,14 @@ A Sphinx extension, named in `_config.yml`. It
 
 import importlib.util
 import json
+import logging
 import re
 import shutil
 from html import escape
 from pathlib import Path
 
+import lxml.html
 import nbformat
-from bs4 import BeautifulSoup
 from docutils import nodes
 from fontTools import subset
 from pybtex.plugin import register_plugin
@@ -41,6 +42,7 @@ MATHJAX = (  # what `loader` in _config.yml names, and what that loads
 ICON_RULE = re.compile(
     r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+\"\}"  # .fa-moon:before{...}
 )
+PARSER = lxml.html.HTMLParser(encoding="utf8", remove_comments=True)
 ROAD = re.compile(r"^\d+\. \[[^\]]*\]\((\w+)\.ipynb\): ((?:.|\n {2,})*)", re.M)
 
 
@@ -114,7 +116,7 @@ def descriptions(book: Path) -> dict:
 def describe(app, pagename, templatename, context, doctree):
     """The page's description, for search engines and for links that are sent about."""
     name, book = pagename.removeprefix("book/"), Path(app.srcdir) / "book"
-    title = BeautifulSoup(context.get("title") or "", "html.parser").get_text()
+    title = lxml.html.fromstring(f"<p>{context.get('title') or ''}</p>").text_content()
     about = "the paper of 2015 that invented diffusion models, in code that runs."
     about = descriptions(book).get(name, f"{app.config.html_title}: {about}")
     text = f"{title}: {about}" if title and name != "welcome" else about
@@ -153,6 +155,7 @@ def keep_icons(out: Path) -> None:
     sheet.write_text(rules, encoding="utf8")
     text = rules + (static / "styles" / "sphinx-book-theme.css").read_text("utf8")
     codes = {int(code, 16) for code in re.findall(r"\"\\(f[0-9a-f]{3})\"", text)}
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     options = subset.Options()
     font = subset.load_font(str(fonts / "fa-solid-900.ttf"), options)
     chosen = subset.Subsetter(options)
@@ -188,30 +191,37 @@ def outline(tag) -> str:
     A numbered equation has the sentence before it in its place.
     """
     parts, before = [], ""
-    for child in tag.children:
-        if child.name == "section":
+
+    def add(text):
+        nonlocal before
+        text = re.sub(r"\\[()]|\\mathbf ", "", text or "")
+        before = escape(" ".join(text.split()), quote=False) or before
+        parts.append(escape(" ".join(text.split()), quote=False))
+
+    add(tag.text)
+    for child in tag:
+        if child.tag == "section":
             parts.append(outline(child))
-        elif child.name == "div" and "math" in child.get("class", []):
+        elif child.tag == "div" and "math" in child.classes:
             if child.get("id"):
-                parts.append(f'<p id="{child["id"]}">{before}</p>')
-        elif child.name not in ("script", "style", "img", "button"):
-            text = child.get_text() if child.name else str(child)
-            text = re.sub(r"\\[()]|\\mathbf ", "", text)
-            text = escape(" ".join(text.split()), quote=False)
-            before = text or before
-            parts.append(text)
-    name = f' id="{tag["id"]}"' if tag.get("id") else ""
+                parts.append(f'<p id="{child.get("id")}">{before}</p>')
+        else:
+            add(child.text_content())
+        add(child.tail)
+    name = f' id="{tag.get("id")}"' if tag.get("id") else ""
     return f"<section{name}>{' '.join(filter(None, parts))}</section>"
 
 
 def write_texts(out: Path) -> None:
     """A browser may not fetch a page from disk, but it may load a script."""
+    left_out = "//script|//style|//img|//button|//a[@class='headerlink']"
     texts = {}
     for path in sorted((out / "book").rglob("*.html")):
-        page = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
-        for sign in page.select(".headerlink, .cell_output img, .animation"):
-            sign.decompose()
-        texts[path.relative_to(out).as_posix()] = outline(page.find("article"))
+        page = lxml.html.parse(path, PARSER).getroot()
+        for tag in page.xpath(f"{left_out}|//*[contains(@class, 'animation')]"):
+            tag.drop_tree()
+        article = page.find(".//article")
+        texts[path.relative_to(out).as_posix()] = outline(article)
     script = f"window.bookTexts = {json.dumps(texts, ensure_ascii=False)};\n"
     (out / "_static" / "texts.js").write_text(script, encoding="utf8")
 
