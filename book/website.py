@@ -3,7 +3,9 @@
 A Sphinx extension, named in `_config.yml`. It
 
 - keeps a comma with the formula before it, and enters each equation into the index;
-- leads from equations that docstrings name to the chapters;
+- leads from equations that docstrings name to the chapters, from the chapters'
+  equations to their checks in the ledger and back, and from names of the package, in
+  the ledger and on the page about the port, to the reference;
 - gives each page its description, the sentence of the road on the welcome page;
 - prints works in the list of references as the chapters cite them;
 - copies those parts of MathJax that the pages load, and none of what they do not;
@@ -105,6 +107,55 @@ class Works(Style):
 
     default_label_style = AsCited
     default_sorting_style = "author_year_title"
+
+
+def link_names(app, page, name) -> None:
+    """On a page, the names of functions lead to the reference."""
+    objects = app.env.get_domain("py").objects
+    ends = {}  # a name without its module, to the objects that end in it
+    for full in objects:
+        parts = full.split(".")
+        for n in range(1, len(parts)):
+            ends.setdefault(".".join(parts[n:]), set()).add(full)
+    for literal in list(page.findall(nodes.literal)):
+        text = literal.astext().removesuffix("()")
+        found = {text} if text in objects else ends.get(text, set())
+        if len(found) == 1 and not isinstance(literal.parent, nodes.reference):
+            there = objects[next(iter(found))]
+            uri = app.builder.get_relative_uri(name, there.docname)
+            link = nodes.reference("", "", refuri=f"{uri}#{there.node_id}")
+            literal.replace_self(link)
+            link += literal
+
+
+def link_ledger(app, page, name) -> None:
+    """From an equation to its check, and from the check to its equation."""
+    labels = app.env.get_domain("std").anonlabels
+    if name == "book/ledger":
+        for strong in list(page.findall(nodes.strong)):
+            if number := re.fullmatch(r"Eq\. (\d+)", strong.astext()):
+                chapter, label = labels[f"eq-{number[1]}"]
+                uri = app.builder.get_relative_uri(name, chapter)
+                link = nodes.reference("", "", refuri=f"{uri}#{label}")
+                strong.parent["ids"].append(f"ledger-{number[1]}")
+                strong.replace_self(link)
+                link += strong
+        return
+    for equation in list(page.findall(nodes.math_block)):
+        for label in equation["ids"]:
+            if number := re.fullmatch(r"eq-(\d+)", label):
+                uri = app.builder.get_relative_uri(name, "book/ledger")
+                link = nodes.reference("", "check", refuri=f"{uri}#ledger-{number[1]}")
+                link["reftitle"] = f"How Eq. {number[1]} is checked, in the ledger"
+                below = nodes.paragraph("", "", link, classes=["to-ledger"])
+                equation.parent.insert(equation.parent.index(equation) + 1, below)
+
+
+def link_pages(app, page, name) -> None:
+    if app.builder.format == "html":
+        link_ledger(app, page, name)
+        if name in ("book/ledger", "book/porting"):
+            link_names(app, page, name)
 
 
 def descriptions(book: Path) -> dict:
@@ -215,6 +266,7 @@ def outline(tag) -> str:
 def write_texts(out: Path) -> None:
     """A browser may not fetch a page from disk, but it may load a script."""
     left_out = "//script|//style|//img|//button|//a[@class='headerlink']"
+    left_out += "|//p[@class='to-ledger']"
     texts = {}
     for path in sorted((out / "book").rglob("*.html")):
         page = lxml.html.parse(path, PARSER).getroot()
@@ -251,6 +303,7 @@ def setup(app):
     app.add_transform(Punctuation)
     app.add_transform(EquationIndex)
     app.connect("autodoc-process-docstring", link_equations, priority=400)
+    app.connect("doctree-resolved", link_pages)
     app.connect("html-page-context", describe)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

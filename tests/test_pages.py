@@ -15,6 +15,7 @@ import lxml.html
 import nbformat
 import pytest
 
+from dpm.ledger.catalogue import ledger as entries
 from dpm.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -293,6 +294,26 @@ def test_pages_describe_themselves(pages):
             assert "in code that runs" not in text, (
                 f"{path.stem} has no line on the road of the welcome page"
             )
+
+
+def test_each_equation_leads_to_its_check_and_back(pages):
+    ledger = next(p for path, p in pages.items() if path.name == "ledger.html")
+    for n, entry in entries().items():
+        chapter, label = f"{entry.chapter}.html", f"eq-{n}"
+        (row,) = ledger.xpath(f"//p[@id='ledger-{n}']")
+        links = row.xpath(".//a/@href")
+        assert links[0] == f"{chapter}#{label}"
+        assert len(links) == 1 + len(entry.functions)  # to the reference
+        page = next(p for path, p in pages.items() if path.name == chapter)
+        assert page.xpath(f"//p[@class='to-ledger']/a[@href='ledger.html#ledger-{n}']")
+
+
+def test_names_of_the_port_lead_to_the_reference(pages):
+    page = next(p for path, p in pages.items() if path.name == "porting.html")
+    names = {
+        c.text_content() for c in page.xpath("//table//a[contains(@href, 'api/')]")
+    }
+    assert len(names) > 80
 
 
 def test_downloads_are_notebooks_without_outputs(html):
