@@ -56,7 +56,8 @@ def page(costs: dict) -> str:
     for number, (name, title) in enumerate(chapters(), start=1):
         count, seconds = words(BOOK / f"{name}.ipynb"), costs[f"book/{name}.ipynb"]
         minutes = max(1, round(count / PER_MINUTE))
-        link = f"{number}. [{title}]({name}.ipynb)"
+        unbroken = re.sub(r"-(?=\d)", "\N{NON-BREAKING HYPHEN}", title)
+        link = f"{number}. [{unbroken}]({name}.ipynb)"
         rows.append(f"| {link} | {count:,} | {minutes} | {seconds:.0f} |")
         read, ran = read + minutes, ran + seconds
     rows.append(f"| all of them | | {read} | {ran:.0f} |")

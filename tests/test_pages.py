@@ -93,7 +93,11 @@ def browser():
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: the rendered pages are not checked")
     sync_api = pytest.importorskip("playwright.sync_api")
-    arguments = ["--disable-gpu", "--disable-background-networking"]
+    arguments = [
+        "--disable-gpu",
+        "--disable-gpu-rasterization",
+        "--disable-background-networking",
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--no-sandbox")
     with sync_api.sync_playwright() as playwright:
@@ -102,29 +106,39 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(scope="module", params=page_names())
-def page(browser, html, request):
-    """A page, opened once and its maths set, with what went wrong."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+@pytest.fixture(scope="module")
+def tab(browser):
+    """One for all pages, so that Chromium compiles their scripts once."""
+    context = browser.new_context()
     context.set_default_timeout(120_000)  # ms; machines are busy at times
-    page = context.new_page()
-    page.trouble, page.asked = [], []
-    page.on("request", lambda r: page.asked.append(r.url))
-    page.on("console", lambda m: m.type == "error" and page.trouble.append(m.text))
-    page.on("pageerror", lambda e: page.trouble.append(str(e)))
-    page.on(
+    tab = context.new_page()
+    tab.trouble, tab.asked = [], []
+    tab.on("request", lambda r: tab.asked.append(r.url))
+    tab.on("console", lambda m: m.type == "error" and tab.trouble.append(m.text))
+    tab.on("pageerror", lambda e: tab.trouble.append(str(e)))
+    tab.on(
         "request",
         lambda r: (
             r.url.startswith(("file:", "data:", "blob:"))
-            or page.trouble.append(f"request to {r.url}")
+            or tab.trouble.append(f"request to {r.url}")
         ),
     )
-    page.goto((html / "book" / f"{request.param}.html").as_uri())
-    if page.locator(".math").count():
-        page.wait_for_function("window.MathJax && MathJax.startup.promise")
-        page.evaluate("MathJax.startup.promise")
-    yield page
+    yield tab
     context.close()
+
+
+@pytest.fixture(scope="module", params=page_names())
+def page(tab, html, request):
+    """A page, opened once and its maths set, with what went wrong."""
+    tab.trouble.clear()
+    tab.asked.clear()
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(color_scheme="light")
+    tab.goto((html / "book" / f"{request.param}.html").as_uri())
+    if tab.locator(".math").count():
+        tab.wait_for_function("window.MathJax && MathJax.startup.promise")
+        tab.evaluate("MathJax.startup.promise")
+    return tab
 
 
 def test_page_is_whole_without_a_network(page):
