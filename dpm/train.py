@@ -1,8 +1,7 @@
 """Training: ``python -m dpm.train``, the reference's command line.
 
-Typed as the reference's README has it, it trains the reference's model. Nothing here
-knows how a step is taken: that is `dpm.blocks.main_loop`; what a run consists of is
-`dpm.runs`.
+Typed as the reference's README has it, it trains the reference's model. How a step is
+taken is `dpm.blocks.main_loop`; what a run consists of is `dpm.runs`.
 """
 
 import argparse

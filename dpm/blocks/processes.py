@@ -6,6 +6,7 @@ and prints. What they would differ in is found before the first step. Where no o
 asked for, this process is the only one, and all of this does nothing.
 """
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -13,9 +14,11 @@ import json
 import os
 import secrets
 import socket
+import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,12 @@ PATIENCE = 45.0  # seconds for all processes to come
 HEARTBEAT = 20  # seconds of silence after which JAX ends a run
 AUTO = "auto"  # the coordinator that JAX finds by itself
 TOKEN = ".dpm-token"  # what process 0 writes for the others to see
-SEEN_WITHIN = 10.0  # seconds that a shared folder may take to show a new file
+LOST = (
+    "another process of this run has ended, or is out of reach: start all again, and "
+    "go on with --resume_file"
+)
+WATCH = "import sys; sys.stdin.read() or sys.stderr.write(sys.argv[1])"
+SEEN_WITHIN = 10.0  # seconds for a shared folder to show a new file
 
 
 class _State:
@@ -33,6 +41,7 @@ class _State:
 
     number, many = 0, 1
     agreed = False  # whether `check_agreement` was passed
+    watch = None  # of `subprocess`: says what JAX does not, when it ends this process
 
 
 def n_processes() -> int:
@@ -114,11 +123,29 @@ def join(coordinator: str, n: int | None = None, number: int | None = None) -> N
         raise ValueError(f"--coordinator {coordinator}: {hint} ({words})") from None
     finally:
         late.cancel()
+    _have_last_words()
     if not is_writer():
         here = f"process {_State.number} of {_State.many}"
         sys.stdout.write(f"{here}: process 0 prints the rest\n")
         sys.stdout.flush()
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  while the process lives
+
+
+def _have_last_words() -> None:
+    """Let a process of its own say why, when JAX ends this one with a stack trace."""
+    words = f"error: process {_State.number} was ended: {LOST}\n"
+    command = [sys.executable, "-S", "-E", "-c", WATCH, words]
+    _State.watch = subprocess.Popen(
+        command, stdin=subprocess.PIPE, start_new_session=True
+    )
+    atexit.register(_end_in_order)
+
+
+def _end_in_order() -> None:
+    """Leave the last words out."""
+    if _State.watch is not None:
+        _State.watch.communicate(b"done")
+        _State.watch = None
 
 
 def _end_late(coordinator: str) -> None:
@@ -132,6 +159,7 @@ def _missing(who: str) -> str:
 
 def end(code: int, message: str = "") -> None:
     """End this process at once, without waiting for others, which may be gone."""
+    _end_in_order()
     sys.stdout.flush()
     if message:
         sys.stderr.write(f"error: {message}\n")
@@ -151,7 +179,7 @@ def address(coordinator: str) -> tuple[str, int]:
 
 
 def call_the_roll(host: str, port: int, n: int, number: int) -> None:
-    """Come together before JAX does: process 0 hears who the others are.
+    """Come together before JAX does.
 
     Raises
     ------
@@ -277,14 +305,14 @@ def check_agreement(describe) -> None:
     """
     if n_processes() == 1:
         return
-    mine = json.dumps(describe(), sort_keys=True, default=str)
+    mine = json.dumps(describe(), default=str)
     said = [json.loads(text) for text in all_say(mine)]
     _State.agreed = True
     for number, theirs in enumerate(said):
         if "error" in theirs:
             raise ValueError(f"process {number} of {len(said)}: {theirs['error']}")
     for number, theirs in enumerate(said):
-        for name in sorted(said[0].keys() | theirs.keys()):
+        for name in [*said[0], *theirs]:
             ours, others = said[0].get(name), theirs.get(name)
             if ours != others:
                 raise ValueError(
@@ -313,7 +341,12 @@ def made_by_writer(make, parent: Path) -> Path:
     name, wrong = json.loads(all_say(json.dumps([name, wrong]))[0])
     if wrong:
         raise ValueError(wrong)
-    return check_shared(parent / name)
+    try:
+        return check_shared(parent / name)
+    except ValueError:
+        if is_writer():
+            (parent / name).rmdir()
+        raise
 
 
 def check_shared(folder: Path) -> Path:
@@ -350,18 +383,15 @@ def in_company(main):
     def accompanied(argv=None) -> int:
         try:
             code = main(argv)
-        except RuntimeError as error:
+        except Exception as error:
             if n_processes() == 1:
                 raise
+            if type(error).__name__ != "JaxRuntimeError":
+                traceback.print_exc()
+                end(1)
             words = " ".join(str(error).split())
-            end(
-                3,
-                "another process of this run has ended, or is out of reach: start all "
-                f"again, and go on with --resume_file ({words:.200})",
-            )
-        if n_processes() > 1 and code:
-            end(code)
-        return code
+            end(3, f"{LOST} ({words:.200})")
+        return code if n_processes() == 1 or not code else end(code)
 
     return accompanied
 
