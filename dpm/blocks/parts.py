@@ -77,10 +77,6 @@ def cost_and_gradients(cost, inputs, parameters, whole):
     """
     of_part = [cost, *pt.grad(cost, parameters)]
     axes = [cut_axis(part, all_) for part, all_ in zip(inputs, whole, strict=True)]
-    if not any(axis is not None for axis in axes):  # the one part is the minibatch
-        same = dict(zip(inputs, whole, strict=True))
-        mean, *gradients = clone_replace(of_part, replace=same)
-        return mean, gradients
     lengths = {
         (part.type.shape[axis], all_.type.shape[axis])
         for part, all_, axis in zip(inputs, whole, axes, strict=True)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -24,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import pytensor
 
-PATIENCE = 45.0  # seconds for all processes to come
+from dpm.blocks.roll_call import PATIENCE, address, call_the_roll, missing
+
 HEARTBEAT = 20  # seconds of silence after which JAX ends a run
 AUTO = "auto"  # the coordinator that JAX finds by itself
 TOKEN = ".dpm-token"  # what process 0 writes for the others to see
@@ -150,11 +150,7 @@ def _end_in_order() -> None:
 
 def _end_late(coordinator: str) -> None:
     """End a process whose others do not come, before JAX does with a stack trace."""
-    end(2, f"--coordinator {coordinator}: {_missing('not all processes')}")
-
-
-def _missing(who: str) -> str:
-    return f"{who} had come after {PATIENCE:.0f} s: start all within that time"
+    end(2, f"--coordinator {coordinator}: {missing('not all processes')}")
 
 
 def end(code: int, message: str = "") -> None:
@@ -165,98 +161,6 @@ def end(code: int, message: str = "") -> None:
         sys.stderr.write(f"error: {message}\n")
     sys.stderr.flush()
     os._exit(code)
-
-
-def address(coordinator: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT, or ValueError."""
-    host, _, port = coordinator.rpartition(":")
-    if not (host and port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError(
-            f"--coordinator {coordinator}: write HOST:PORT, the machine of process 0 "
-            "and a free port there, such as 10.0.0.1:9876; or auto"
-        )
-    return host.strip("[]"), int(port)
-
-
-def call_the_roll(host: str, port: int, n: int, number: int) -> None:
-    """Come together before JAX does.
-
-    Raises
-    ------
-    ValueError
-        In all processes if two have one number, or count differently; if nobody
-        answers, or not all come, within `PATIENCE` seconds; if the port is taken.
-    """
-    until = time.monotonic() + PATIENCE
-    try:
-        if number:
-            _answer(host, port, n, number, until)
-        else:
-            _hear_others(port, n, until)
-    except ValueError as error:
-        raise ValueError(f"--coordinator {host}:{port}: {error}") from None
-
-
-def _hear_others(port: int, n: int, until: float) -> None:
-    """What process 0 does in `call_the_roll`."""
-    try:
-        server = socket.create_server(("", port))
-    except OSError as error:
-        raise ValueError(
-            f"process 0 cannot have the port ({error.strerror}): is there another "
-            "process 0 here? Or choose another port"
-        ) from None
-    callers, present, wrong = [], {0}, ""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(server)
-        while len(present) < n and not wrong:
-            server.settimeout(max(0.01, until - time.monotonic()))
-            try:
-                caller = stack.enter_context(server.accept()[0])
-                caller.settimeout(5)
-                their, count = map(int, caller.recv(100).split())
-            except TimeoutError:
-                who = ", ".join(map(str, sorted(present)))
-                wrong = _missing(f"of {n} processes only {who}")
-                break
-            except (OSError, ValueError):
-                continue  # none of ours
-            callers.append(caller)
-            if count != n:
-                wrong = (f"process 0 counts {n} processes, process {their} counts "
-                         f"{count}: give both the same --n-processes")  # fmt: skip
-            elif their in present:
-                wrong = f"two processes have --process-id {their}: give each its own"
-            present.add(their)
-        for caller in callers:
-            with contextlib.suppress(OSError):
-                caller.sendall((wrong or "welcome").encode())
-    if wrong:
-        raise ValueError(wrong)
-
-
-def _answer(host: str, port: int, n: int, number: int, until: float) -> None:
-    """What the other processes do in `call_the_roll`."""
-    why = "it does not answer"
-    while (left := until - time.monotonic()) > 0:
-        try:
-            with socket.create_connection((host, port), timeout=left) as server:
-                server.sendall(f"{number} {n}".encode())
-                said = server.recv(500).decode(errors="replace")
-        except OSError as error:
-            why = str(error.strerror or error)
-            time.sleep(min(0.2, left))
-            continue
-        if said == "welcome":
-            return
-        if said.isprintable() and said:
-            raise ValueError(said)
-        why = "what answers does not wait for processes: has the run begun?"
-        time.sleep(min(0.2, left))
-    raise ValueError(
-        f"process 0 was not reached in {PATIENCE:.0f} s ({why}): start it, see that "
-        "the machine's name is right, and that its firewall lets the port through"
-    )
 
 
 def all_say(text: str) -> list[str]:

@@ -220,9 +220,13 @@ class ImageRecipe(BaseRecipe):
         own_inputs, parameters = inputs, list(model.parameters.values())
         with one_device():  # what each of them does
             if own < self.batch_size:
-                _, own_inputs = dataclasses.replace(self, batch_size=own).graph(model)
-            part = dataclasses.replace(self, batch_size=size).graph(model)
-            cost, gradients = cost_and_gradients(*part, parameters, own_inputs)
+                share = dataclasses.replace(self, batch_size=own)
+                cost, own_inputs = share.graph(model)
+            if size < own:
+                part = dataclasses.replace(self, batch_size=size).graph(model)
+                cost, gradients = cost_and_gradients(*part, parameters, own_inputs)
+            else:
+                gradients = pt.grad(cost, parameters)
         cost, *gradients = mean_over_devices([cost, *gradients], own_inputs, inputs)
         return cost, inputs, gradients
 
