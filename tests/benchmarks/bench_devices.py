@@ -203,11 +203,11 @@ def main() -> None:
     one, two = compare(cores, args.repeats, args.turns)
     n_bytes = 4 * two["parameters"]
     for kind in ("shortest", "median"):
-        times = one["step"][kind], two["step"][kind]
+        both = one["step"][kind], two["step"][kind]
         print(
-            f"a step of {BATCH} images, {kind}: {times[0]:.3f} s of one process with two "
-            f"threads, {times[1]:.3f} s of two with one each: {times[1] / times[0]:.2f} "
-            "times it"
+            f"a step of {BATCH} images, {kind}: one process with two threads "
+            f"{both[0]:.3f} s, two with one each {both[1]:.3f} s, "
+            f"{both[1] / both[0]:.2f} times it"
         )
     print(f"gradients: {n_bytes / 1e6:.1f} MB a step, of which the dense pathway has "
           f"{two['dense'] / two['parameters']:.0%}")  # fmt: skip
