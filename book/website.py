@@ -3,7 +3,9 @@
 A Sphinx extension, named in `_config.yml`. It
 
 - keeps a comma with the formula before it, and enters each equation into the index;
-- leads from equations that docstrings name to the chapters;
+- leads from equations that docstrings name to the chapters, from the chapters'
+  equations to their checks in the ledger and back, and from names of the package, in
+  the ledger and on the page about the port, to the reference;
 - gives each page its description, the sentence of the road on the welcome page;
 - prints works in the list of references as the chapters cite them;
 - copies those parts of MathJax that the pages load, and none of what they do not;
@@ -14,13 +16,14 @@ A Sphinx extension, named in `_config.yml`. It
 
 import importlib.util
 import json
+import logging
 import re
 import shutil
 from html import escape
 from pathlib import Path
 
+import lxml.html
 import nbformat
-from bs4 import BeautifulSoup
 from docutils import nodes
 from fontTools import subset
 from pybtex.plugin import register_plugin
@@ -41,6 +44,7 @@ MATHJAX = (  # what `loader` in _config.yml names, and what that loads
 ICON_RULE = re.compile(
     r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+\"\}"  # .fa-moon:before{...}
 )
+PARSER = lxml.html.HTMLParser(encoding="utf8", remove_comments=True)
 ROAD = re.compile(r"^\d+\. \[[^\]]*\]\((\w+)\.ipynb\): ((?:.|\n {2,})*)", re.M)
 
 
@@ -105,6 +109,55 @@ class Works(Style):
     default_sorting_style = "author_year_title"
 
 
+def link_names(app, page, name) -> None:
+    """On a page, the names of functions lead to the reference."""
+    objects = app.env.get_domain("py").objects
+    ends = {}  # a name without its module, to the objects that end in it
+    for full in objects:
+        parts = full.split(".")
+        for n in range(1, len(parts)):
+            ends.setdefault(".".join(parts[n:]), set()).add(full)
+    for literal in list(page.findall(nodes.literal)):
+        text = literal.astext().removesuffix("()")
+        found = {text} if text in objects else ends.get(text, set())
+        if len(found) == 1 and not isinstance(literal.parent, nodes.reference):
+            there = objects[next(iter(found))]
+            uri = app.builder.get_relative_uri(name, there.docname)
+            link = nodes.reference("", "", refuri=f"{uri}#{there.node_id}")
+            literal.replace_self(link)
+            link += literal
+
+
+def link_ledger(app, page, name) -> None:
+    """From an equation to its check, and from the check to its equation."""
+    labels = app.env.get_domain("std").anonlabels
+    if name == "book/ledger":
+        for strong in list(page.findall(nodes.strong)):
+            if number := re.fullmatch(r"Eq\. (\d+)", strong.astext()):
+                chapter, label = labels[f"eq-{number[1]}"]
+                uri = app.builder.get_relative_uri(name, chapter)
+                link = nodes.reference("", "", refuri=f"{uri}#{label}")
+                strong.parent["ids"].append(f"ledger-{number[1]}")
+                strong.replace_self(link)
+                link += strong
+        return
+    for equation in list(page.findall(nodes.math_block)):
+        for label in equation["ids"]:
+            if number := re.fullmatch(r"eq-(\d+)", label):
+                uri = app.builder.get_relative_uri(name, "book/ledger")
+                link = nodes.reference("", "check", refuri=f"{uri}#ledger-{number[1]}")
+                link["reftitle"] = f"How Eq. {number[1]} is checked, in the ledger"
+                below = nodes.paragraph("", "", link, classes=["to-ledger"])
+                equation.parent.insert(equation.parent.index(equation) + 1, below)
+
+
+def link_pages(app, page, name) -> None:
+    if app.builder.format == "html":
+        link_ledger(app, page, name)
+        if name in ("book/ledger", "book/porting"):
+            link_names(app, page, name)
+
+
 def descriptions(book: Path) -> dict:
     """Of each chapter, by the name of its file, its sentence on the welcome page."""
     road = ROAD.findall((book / "welcome.md").read_text(encoding="utf8"))
@@ -114,7 +167,7 @@ def descriptions(book: Path) -> dict:
 def describe(app, pagename, templatename, context, doctree):
     """The page's description, for search engines and for links that are sent about."""
     name, book = pagename.removeprefix("book/"), Path(app.srcdir) / "book"
-    title = BeautifulSoup(context.get("title") or "", "html.parser").get_text()
+    title = lxml.html.fromstring(f"<p>{context.get('title') or ''}</p>").text_content()
     about = "the paper of 2015 that invented diffusion models, in code that runs."
     about = descriptions(book).get(name, f"{app.config.html_title}: {about}")
     text = f"{title}: {about}" if title and name != "welcome" else about
@@ -153,6 +206,7 @@ def keep_icons(out: Path) -> None:
     sheet.write_text(rules, encoding="utf8")
     text = rules + (static / "styles" / "sphinx-book-theme.css").read_text("utf8")
     codes = {int(code, 16) for code in re.findall(r"\"\\(f[0-9a-f]{3})\"", text)}
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     options = subset.Options()
     font = subset.load_font(str(fonts / "fa-solid-900.ttf"), options)
     chosen = subset.Subsetter(options)
@@ -188,30 +242,38 @@ def outline(tag) -> str:
     A numbered equation has the sentence before it in its place.
     """
     parts, before = [], ""
-    for child in tag.children:
-        if child.name == "section":
+
+    def add(text):
+        nonlocal before
+        text = re.sub(r"\\[()]|\\mathbf ", "", text or "")
+        before = escape(" ".join(text.split()), quote=False) or before
+        parts.append(escape(" ".join(text.split()), quote=False))
+
+    add(tag.text)
+    for child in tag:
+        if child.tag == "section":
             parts.append(outline(child))
-        elif child.name == "div" and "math" in child.get("class", []):
+        elif child.tag == "div" and "math" in child.classes:
             if child.get("id"):
-                parts.append(f'<p id="{child["id"]}">{before}</p>')
-        elif child.name not in ("script", "style", "img", "button"):
-            text = child.get_text() if child.name else str(child)
-            text = re.sub(r"\\[()]|\\mathbf ", "", text)
-            text = escape(" ".join(text.split()), quote=False)
-            before = text or before
-            parts.append(text)
-    name = f' id="{tag["id"]}"' if tag.get("id") else ""
+                parts.append(f'<p id="{child.get("id")}">{before}</p>')
+        else:
+            add(child.text_content())
+        add(child.tail)
+    name = f' id="{tag.get("id")}"' if tag.get("id") else ""
     return f"<section{name}>{' '.join(filter(None, parts))}</section>"
 
 
 def write_texts(out: Path) -> None:
     """A browser may not fetch a page from disk, but it may load a script."""
+    left_out = "//script|//style|//img|//button|//a[@class='headerlink']"
+    left_out += "|//p[@class='to-ledger']"
     texts = {}
     for path in sorted((out / "book").rglob("*.html")):
-        page = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
-        for sign in page.select(".headerlink, .cell_output img, .animation"):
-            sign.decompose()
-        texts[path.relative_to(out).as_posix()] = outline(page.find("article"))
+        page = lxml.html.parse(path, PARSER).getroot()
+        for tag in page.xpath(f"{left_out}|//*[contains(@class, 'animation')]"):
+            tag.drop_tree()
+        article = page.find(".//article")
+        texts[path.relative_to(out).as_posix()] = outline(article)
     script = f"window.bookTexts = {json.dumps(texts, ensure_ascii=False)};\n"
     (out / "_static" / "texts.js").write_text(script, encoding="utf8")
 
@@ -241,6 +303,7 @@ def setup(app):
     app.add_transform(Punctuation)
     app.add_transform(EquationIndex)
     app.connect("autodoc-process-docstring", link_equations, priority=400)
+    app.connect("doctree-resolved", link_pages)
     app.connect("html-page-context", describe)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

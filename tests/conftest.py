@@ -13,10 +13,15 @@ for library in ("OPENBLAS", "OMP"):
 # Numba compiles quickly instead of for speed.
 os.environ.setdefault("NUMBA_OPT", "1")
 
+# Nobody will read where a variable was made: see helpers/quick.py.
+flags = (os.environ.get("PYTENSOR_FLAGS"), "traceback__limit=0")
+os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, flags))
+
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
 from costs import Costs  # noqa: E402
 from pytensor.compile.mode import JAX, predefined_modes  # noqa: E402
+from quick import read_c_code_once  # noqa: E402
 
 os.environ["TQDM_DISABLE"] = "1"  # also in the notebooks' kernels: no bars on stderr
 matplotlib.use("agg")  # only here: the kernels must show their figures
@@ -24,6 +29,8 @@ matplotlib.use("agg")  # only here: the kernels must show their figures
 with warnings.catch_warnings():
     warnings.simplefilter("error")
     from dpm.blocks.backend import INTERPRETED  # importing must not warn
+
+read_c_code_once()
 
 
 LONGEST = ("test_parity.py", "test_train.py", "test_pages.py", "test_runs.py")

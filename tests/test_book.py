@@ -319,7 +319,7 @@ def test_every_module_is_in_the_reference():
 
 
 def test_the_road_has_the_chapters_of_the_table_of_contents():
-    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8").split("Back matter")[0]
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8").split("Use it")[0]
     numbered = re.findall(r"- file: book/(\w+)", toc)
     welcome = (ROOT / "book" / "welcome.md").read_text(encoding="utf-8")
     listed = re.findall(r"^(\d+)\. \[[^]]+\]\((\w+)\.ipynb\)", welcome, re.M)

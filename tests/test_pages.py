@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import lxml.html
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
 
+from dpm.ledger.catalogue import ledger as entries
 from dpm.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -238,8 +239,9 @@ def test_search_from_disk_finds_and_quotes(browser, html, query, first):
 
 def parsed(html):
     """All built pages, by path."""
+    parser = lxml.html.HTMLParser(encoding="utf8")
     return {
-        path: BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+        path: lxml.html.parse(path, parser).getroot()
         for path in sorted(html.rglob("*.html"))
         if "_static" not in path.parts  # the theme's templates
     }
@@ -252,13 +254,10 @@ def pages(html):
 
 def dead_links(pages) -> list[str]:
     """Links to files or places that are not there; links into the world are left."""
-    names, dead = {}, []
+    names = {path: set(page.xpath("//@id")) for path, page in pages.items()}
+    dead = []
     for path, page in pages.items():
-        names[path] = {tag["id"] for tag in page.select("[id]")}
-    for path, page in pages.items():
-        tags = page.select("[href], [src]")
-        links = [tag.get("href") or tag.get("src") for tag in tags]
-        for link in filter(None, links):
+        for link in filter(None, page.xpath("//@href | //@src")):
             parts = urlsplit(link)
             if parts.scheme in ("http", "https", "data", "mailto"):
                 continue
@@ -282,19 +281,39 @@ def test_a_dead_link_is_found(tmp_path):
 
 def test_pages_describe_themselves(pages):
     texts = {
-        path.name: page.select_one("meta[name=description]")["content"]
+        path: page.xpath("//meta[@name='description']/@content")[0]
         for path, page in pages.items()
-        if path.parent.name == "book"
+        if path.parent.name in ("book", "api")
     }
-    assert len(set(texts.values())) == len(texts)
-    for path in (ROOT / "book").glob("*.ipynb"):
-        assert "in code that runs" not in texts[f"{path.stem}.html"], (
-            f"{path.stem} has no line on the road of the welcome page"
-        )
-    for path, page in pages.items():  # such as api/sfo.html, which is no chapter
-        if path.parent.name == "api":
-            about = page.select_one("meta[name=description]")["content"]
-            assert "in code that runs" in about, path
+    chapters = [text for path, text in texts.items() if path.parent.name == "book"]
+    assert len(set(chapters)) == len(chapters)
+    for path, text in texts.items():
+        if path.parent.name == "api":  # such as api/sfo.html, which is no chapter
+            assert "in code that runs" in text, path
+        elif (ROOT / "book" / f"{path.stem}.ipynb").exists():
+            assert "in code that runs" not in text, (
+                f"{path.stem} has no line on the road of the welcome page"
+            )
+
+
+def test_each_equation_leads_to_its_check_and_back(pages):
+    ledger = next(p for path, p in pages.items() if path.name == "ledger.html")
+    for n, entry in entries().items():
+        chapter, label = f"{entry.chapter}.html", f"eq-{n}"
+        (row,) = ledger.xpath(f"//p[@id='ledger-{n}']")
+        links = row.xpath(".//a/@href")
+        assert links[0] == f"{chapter}#{label}"
+        assert len(links) == 1 + len(entry.functions)  # to the reference
+        page = next(p for path, p in pages.items() if path.name == chapter)
+        assert page.xpath(f"//p[@class='to-ledger']/a[@href='ledger.html#ledger-{n}']")
+
+
+def test_names_of_the_port_lead_to_the_reference(pages):
+    page = next(p for path, p in pages.items() if path.name == "porting.html")
+    names = {
+        c.text_content() for c in page.xpath("//table//a[contains(@href, 'api/')]")
+    }
+    assert len(names) > 80
 
 
 def test_downloads_are_notebooks_without_outputs(html):
@@ -312,12 +331,13 @@ def test_the_site_is_light(html):
 
 def test_works_are_listed_as_they_are_cited_and_linked(pages):
     page = next(page for path, page in pages.items() if path.name == "references.html")
-    works = page.select("div.citation")
-    labels = {work.select_one(".label").get_text().strip(" []\n") for work in works}
-    assert len(works) > 20 and all(work.select("a.external") for work in works)
-    to_list = "article a[href*='references.html#id']"
-    links = [link for page in pages.values() for link in page.select(to_list)]
-    cited = {link.get_text().replace("\N{NO-BREAK SPACE}", " ") for link in links}
+    works = page.xpath("//div[contains(concat(' ', @class, ' '), ' citation ')]")
+    labels = {w.xpath("string(.//*[@class='label'])").strip(" []\n") for w in works}
+    assert len(works) > 20
+    assert all(work.xpath(".//a[contains(@class, 'external')]") for work in works)
+    to_list = "//article//a[contains(@href, 'references.html#id')]"
+    links = [link for page in pages.values() for link in page.xpath(to_list)]
+    cited = {x.text_content().replace("\N{NO-BREAK SPACE}", " ") for x in links}
     labels = {label.replace("\N{NO-BREAK SPACE}", " ") for label in labels}
     years = {label[-4:] for label in labels}  # of those whose authors the text names
     assert len(cited) > 20 and cited <= labels | years

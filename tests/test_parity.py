@@ -6,9 +6,7 @@ compares is an error.
 """
 
 import json
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytensor
@@ -16,6 +14,7 @@ import pytensor.tensor as pt
 import pytest
 from modes import REWRITTEN_FOR_NUMBA
 from pytensor.compile.mode import predefined_modes
+from recorded import FOLDERS, recorded_files
 
 from dpm import sampler
 from dpm.blocks import algorithms
@@ -25,14 +24,7 @@ from dpm.model import DiffusionModel
 pytestmark = pytest.mark.usefixtures("compiled")
 
 TOLERANCE = 1e-6
-FOLDERS = [Path(__file__).parent / "data"]
-if os.environ.get("DPM_REFERENCE_DIR"):
-    FOLDERS.append(Path(os.environ["DPM_REFERENCE_DIR"]))
-FILES = {
-    path.resolve(): path.stem
-    for folder in FOLDERS
-    for path in sorted(folder.glob("reference_*.npz"))
-}
+FILES = recorded_files("reference_*.npz")
 GIVEN = re.compile(  # what goes in; all other keys are what must come out
     r"config|note|X|t_list|t_fractional|noise_\d+|param/.*|XT|sampler_noise_seed"
 )

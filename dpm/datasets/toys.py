@@ -4,7 +4,6 @@ The heartbeat alone of all data is not scaled: it is bits.
 """
 
 import numpy as np
-from scipy.special import logsumexp
 
 from dpm.blocks.checks import check_count, check_memory
 from dpm.blocks.settings import Count, Natural, Positive, Several, typed
@@ -49,18 +48,18 @@ def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
     n_panels = int(np.ceil(top_speed / (4 * noise)))
     nodes, weights = np.polynomial.legendre.leggauss(12)
     u = ((np.arange(n_panels)[:, None] + (nodes + 1) / 2) / n_panels).ravel()
-    log_weight = np.log(np.tile(weights / 2, n_panels) / n_panels)
+    weight = np.tile(weights / 2, n_panels) / n_panels
     spine = (roll_curve(u) - shift) / scale
     variance = (noise / scale) ** 2
     spine2 = (spine**2).sum(axis=1)
-    out = np.empty(len(X))
+    out = -(np.asarray(X) ** 2).sum(axis=1)
     for start in range(0, len(X), block):
         part = X[start : start + block]
-        distance2 = (part**2).sum(axis=1)[:, None] - 2 * part @ spine.T + spine2
-        out[start : start + block] = logsumexp(
-            log_weight - distance2 / (2 * variance), axis=1
-        )
-    return out - np.log(2 * np.pi * variance)
+        kernel = 2 * part @ spine.T - spine2  # whose exponential would overflow
+        peak = kernel.max(axis=1, keepdims=True)
+        near = np.exp((kernel - peak) / (2 * variance)) @ weight
+        out[start : start + block] += peak[:, 0] + 2 * variance * np.log(near)
+    return (out / (2 * variance)) - np.log(2 * np.pi * variance)
 
 
 @typed

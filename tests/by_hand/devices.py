@@ -3,8 +3,9 @@
     python tests/by_hand/devices.py --kill 10
 
 Two processes train a small swiss roll together, on loopback, with a checkpoint every
-three steps. One of the two gets SIGKILL after a random time. The other must end within
-a minute, with a message and not with a result. The checkpoint must be whole, if there
+few steps. One of the two gets SIGKILL after a random time: of every four once counted
+from the start, else from the first checkpoint that the two wrote. The other must end
+within a minute, with a message and not a result. The checkpoint must be whole, if there
 is one. Both are started anew, go on with it, and so on, until so many were killed; then
 they may come to the end. What they have then must be what one process finds in quiet:
 costs to 1e-6 and parameters to 1e-5.
@@ -27,7 +28,7 @@ import numpy as np
 from dpm.blocks import checkpoint
 
 WORDS = ["--dataset", "SWISS_ROLL", "--trajectory-length", "5", "--n-hidden", "3",
-         "--batch-size", "8", "--save-every", "3", "--n-steps"]  # fmt: skip
+         "--batch-size", "8", "--save-every", "20", "--n-steps"]  # fmt: skip
 WITHIN = 60  # seconds
 
 
@@ -64,13 +65,22 @@ def words_for(out: Path, n_steps: int) -> list[str]:
     return ["--output-dir", str(out), *WORDS, str(n_steps)]
 
 
+def written(out: Path) -> list:
+    """When checkpoints were written: changes with each."""
+    return [path.stat().st_mtime_ns for path in out.glob(f"*/{checkpoint.FILE_NAME}")]
+
+
 def killed(out: Path, n_steps: int, rng, seconds: float) -> str | None:
     """Kill one of two at random, and say what happened; None where both had ended."""
-    pair = started(words_for(out, n_steps), out)
-    which = rng.randrange(2)
-    until = time.monotonic() + rng.uniform(2, seconds)
-    while time.monotonic() < until and pair[which].poll() is None:
+    words = words_for(out, n_steps)
+    before = written(out)
+    pair = started(words, out)
+    which, from_start = rng.randrange(2), rng.random() < 0.25
+    while not from_start and written(out) == before and pair[which].poll() is None:
         time.sleep(0.05)
+    until = time.monotonic() + rng.uniform(0, seconds)
+    while time.monotonic() < until and pair[which].poll() is None:
+        time.sleep(0.01)
     if pair[which].poll() is not None:
         assert [one.wait() for one in pair] == [0, 0]
         return None
@@ -93,8 +103,8 @@ def killed(out: Path, n_steps: int, rng, seconds: float) -> str | None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kill", type=int, default=10, metavar="N")
-    parser.add_argument("--steps", type=int, default=30_000, metavar="N")
-    parser.add_argument("--within", type=float, default=25, metavar="SECONDS")
+    parser.add_argument("--steps", type=int, default=20_000, metavar="N")
+    parser.add_argument("--within", type=float, default=5, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     os.environ["TQDM_DISABLE"] = "1"

@@ -1,11 +1,10 @@
 """Schedules: Section 2.4.1, and the fixed rates of the 2015 implementation."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded import recorded_files
 
 from dpm.blocks.backend import numbers
 from dpm.diffusion import schedule
@@ -44,20 +43,14 @@ def test_baseline_is_the_reference_formula():
     np.testing.assert_allclose(schedule.baseline(T, step1), expected, rtol=1e-12)
 
 
-def reference_files():
-    folders = [Path(__file__).parents[1] / "data", os.environ.get("DPM_REFERENCE_DIR")]
-    return [f for d in folders if d for f in sorted(Path(d).glob("reference_*.npz"))]
-
-
 def test_baseline_at_the_ends_of_the_recorded_schedule():
     """The recorded beta_arr of the 2015 code.
 
     Its perturbation is zero, so the values are the baseline's, up to the single
     precision in which the 2015 code kept some constants.
     """
-    files = reference_files()
-    if not files:
-        pytest.skip("no recorded values of the 2015 code: set DPM_REFERENCE_DIR")
+    files = recorded_files("reference_*.npz")
+    assert files
     for file in files:
         with np.load(file, allow_pickle=False) as z:
             config = json.loads(z["config"].item())
