@@ -4,11 +4,11 @@
 
 Two processes train a small swiss roll together, on loopback, with a checkpoint every
 few steps. One of the two gets SIGKILL after a random time: of every four once counted
-from the start, else from the first checkpoint that the two wrote. The other must end
-within a minute, with a message and not a result. The checkpoint must be whole, if there
-is one. Both are started anew, go on with it, and so on, until so many were killed; then
-they may come to the end. What they have then must be what one process finds in quiet:
-costs to 1e-6 and parameters to 1e-5.
+from the start, else from the first checkpoint that the two wrote after steps of theirs.
+The other must end within a minute, with a message and not a result. The checkpoint must
+be whole, if there is one. Both are started anew, go on with it, and so on, until so
+many were killed; then they may come to the end. What they have then must be what one
+process finds in quiet: costs to 1e-6 and parameters to 1e-5.
 """
 
 import argparse
@@ -76,8 +76,10 @@ def killed(out: Path, n_steps: int, rng, seconds: float) -> str | None:
     before = written(out)
     pair = started(words, out)
     which, from_start = rng.randrange(2), rng.random() < 0.25
-    while not from_start and written(out) == before and pair[which].poll() is None:
-        time.sleep(0.05)
+    for _ in range(0 if from_start else 2):  # the first is written before any step
+        while written(out) == before and pair[which].poll() is None:
+            time.sleep(0.01)
+        before = written(out)
     until = time.monotonic() + rng.uniform(0, seconds)
     while time.monotonic() < until and pair[which].poll() is None:
         time.sleep(0.01)
