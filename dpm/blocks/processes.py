@@ -124,11 +124,26 @@ def join(coordinator: str, n: int | None = None, number: int | None = None) -> N
     finally:
         late.cancel()
     _have_last_words()
+    with _stdout_on_stderr():  # where Gloo says at first that it is connected
+        all_say("here")
     if not is_writer():
         here = f"process {_State.number} of {_State.many}"
         sys.stdout.write(f"{here}: process 0 prints the rest\n")
         sys.stdout.flush()
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  while the process lives
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+@contextlib.contextmanager
+def _stdout_on_stderr():
+    """What is printed inside, also by C++, is no result, and goes to stderr."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _have_last_words() -> None:
@@ -287,6 +302,8 @@ def in_company(main):
     def accompanied(argv=None) -> int:
         try:
             code = main(argv)
+            if n_processes() > 1 and not code:
+                all_say("done")  # so none ends well before the files are written
         except Exception as error:
             if n_processes() == 1:
                 raise
