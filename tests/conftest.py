@@ -1,7 +1,11 @@
 """Settings that every test, and every notebook run by nbval, inherits."""
 
+import atexit
+import gc
 import importlib
 import os
+import shutil
+import tempfile
 import warnings
 
 # One thread of linear algebra for each process, before NumPy is loaded: pytest fills
@@ -12,6 +16,19 @@ for library in ("OPENBLAS", "OMP"):
 
 # Numba compiles quickly instead of for speed.
 os.environ.setdefault("NUMBA_OPT", "1")
+
+# Memory that was given back is kept for what comes next, and graphs, which hold
+# thousands of small objects, are not looked through for garbage at every thousandth.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**28))  # bytes
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**30))
+gc.set_threshold(100_000, 20, 50)
+
+# What one process compiled the others read: workers, kernels and commands.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    compiled_here = tempfile.mkdtemp(prefix="dpm-compiled-")
+    atexit.register(shutil.rmtree, compiled_here, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled_here
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 # Nobody will read where a variable was made: see helpers/quick.py.
 flags = (os.environ.get("PYTENSOR_FLAGS"), "traceback__limit=0")

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import lxml.html
 import nbformat
 import pytest
+from pypdf import PdfReader
 
 from dpm.ledger.catalogue import ledger as entries
 from dpm.version import __version__
@@ -235,6 +236,35 @@ def test_search_from_disk_finds_and_quotes(browser, html, query, first):
         assert "book/entropy.html" in [link.get_attribute("href") for link in links]
     assert trouble == []
     page.close()
+
+
+def test_the_book_becomes_one_file_whose_chapters_are_linked(
+    browser, html, tmp_path, monkeypatch
+):
+    """Of three short pages; all of them take two minutes."""
+    script = runpy.run_path(str(ROOT / "book" / "make_pdf.py"))
+    order = [name for name, _ in script["chapters"](reference=False)]
+    assert order[0] == "book/welcome" and order[-1] == "book/references"
+    assert script["chapters"](reference=True)[-2][0].startswith("book/api/")
+    names = ["book/own_training", "book/data", "book/references"]
+    work = script["main"].__globals__
+    monkeypatch.setitem(work, "HTML", html)
+    page = browser.new_page()
+    parts = [(name, script["printed"](page, html / f"{name}.html")) for name in names]
+    page.close()
+    path = tmp_path / "book.pdf"
+    rows = [(name, None, 1) for name in names]
+    n_pages = script["join"](parts[1][1], rows, parts, path)
+    book, pages = PdfReader(path), [len(part.pages) for _, part in parts]
+    assert len(book.pages) == n_pages == pages[1] + sum(pages)
+    assert [item.title for item in book.outline] == ["Contents", *names]
+    assert book.pages[n_pages - 1].extract_text().rstrip().endswith(str(sum(pages)))
+    links = [a.get_object()["/A"] for p in book.pages for a in p.get("/Annots", ())]
+    inner = [a["/D"][0] for a in links if a["/S"] == "/GoTo" and "/D" in a]
+    first = book.pages[pages[1] + sum(pages[:2])].indirect_reference
+    assert first in inner  # from the training page to the works it cites
+    left = [str(a.get("/URI", "")) for a in links]
+    assert not [u for u in left if any(f"{name}.html" in u for name in names)]
 
 
 def parsed(html):
