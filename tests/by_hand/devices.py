@@ -61,7 +61,7 @@ def words_for(out: Path, n_steps: int) -> list[str]:
     """What is typed: to begin, or to go on."""
     folder = the_run(out)
     if folder is not None:
-        return ["--resume_file", str(folder)]
+        return ["--resume_file", str(folder), "--save-every", "20"]
     return ["--output-dir", str(out), *WORDS, str(n_steps)]
 
 
