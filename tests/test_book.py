@@ -326,3 +326,17 @@ def test_the_road_has_the_chapters_of_the_table_of_contents():
     assert listed == [(str(n), name) for n, name in enumerate(numbered, start=1)]
     places = runpy.run_path(str(ROOT / "book" / "draw_road.py"))["PLACES"]
     assert list(places) == list(range(1, len(numbered) + 1))
+
+
+def test_the_page_of_times_has_the_chapters_as_they_are():
+    """But for the seconds, which were measured once: `python book/draw_times.py`."""
+    draw = runpy.run_path(str(ROOT / "book" / "draw_times.py"))
+    now = draw["page"]({f"book/{p.name}": 0.0 for p in NOTEBOOKS})
+    kept = (ROOT / "book" / "times.md").read_text(encoding="utf-8")
+    now, kept = (
+        re.findall(r"^\| (\d+\. .*?) \| ([\d,]+) \|", x, re.M) for x in (now, kept)
+    )
+    assert [title for title, _ in now] == [title for title, _ in kept]
+    for (title, count), (_, before) in zip(now, kept, strict=True):
+        count, before = (int(x.replace(",", "")) for x in (count, before))
+        assert abs(count - before) < 0.2 * before, f"{title}: draw the page anew"

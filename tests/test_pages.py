@@ -185,6 +185,19 @@ def test_page_fits_a_telephone(page, scheme):
     assert cut_off == 0
 
 
+@pytest.mark.parametrize("page", ["welcome", "results"], indirect=True)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page, scheme):
+    """Formulas left out: they have MathML of their own."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    found = axe.run(page, context={"exclude": [["mjx-container"]]})
+    violations = found.response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in violations] == []
+
+
 @pytest.mark.parametrize("page", ["forward"], indirect=True)
 def test_slider_turns_time(page):
     picture = page.locator(".animation img")

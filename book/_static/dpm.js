@@ -105,11 +105,30 @@ translateQueries();
 if (window.location.protocol === "file:" && document.currentScript) {
   if (document.querySelector("title").textContent.startsWith("Search")) excerptsFromDisk();
 }
+/* What the theme leaves without a name for those who listen: the sidebar, the arrows in
+   it, and corners of tables, which head nothing. */
+function nameTheRest() {
+  const sidebar = document.querySelector(".bd-sidebar-primary");
+  sidebar?.setAttribute("role", "region");
+  sidebar?.setAttribute("aria-label", "Sidebar");
+  for (const arrow of document.querySelectorAll("summary:has(.toctree-toggle)")) {
+    const part = arrow.closest("li")?.querySelector("a")?.textContent.trim();
+    arrow.setAttribute("aria-label", `Pages of ${part}`);
+  }
+  for (const corner of document.querySelectorAll("article th")) {
+    if (corner.textContent.trim()) continue;
+    const cell = document.createElement("td");
+    cell.className = corner.className;
+    corner.replaceWith(cell);
+  }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   translateQueries();
   openSolutions();
   openForPrinting();
   nameSliders();
+  nameTheRest();
 });
 window.addEventListener("load", () => {
   window.MathJax?.startup?.promise.then(fitFormulas);
