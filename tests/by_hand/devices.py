@@ -10,7 +10,7 @@ be whole, if there is one. Both are started anew, go on with it, and so on, unti
 many were killed; then they may come to the end. What they have then must be what two
 find in quiet, bit for bit, and its first 50 costs those of one process, to 1e-6. (Later
 ones cannot be: training of so small a model multiplies a change of 1e-15 in its
-parameters, on one device, by a billion in 100 steps.)
+parameters, on one device, ten million times in 100 steps.)
 """
 
 import argparse
