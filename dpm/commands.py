@@ -10,6 +10,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from dpm.blocks import devices, processes
 from dpm.version import __version__
 
 
@@ -48,6 +49,41 @@ def _literal(item, source: str):
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         typed = ast.get_source_segment(source, item.value)
         raise ValueError(f"{item.arg} = {typed} is not a plain value") from None
+
+
+def add_device_options(parser) -> None:
+    """The options of devices and processes, which `use_devices` acts on."""
+    add = parser.add_argument_group("devices").add_argument
+    add(
+        "--devices", type=parse_devices, metavar="N",
+        help="of this machine, that share each batch; or all (1, of several processes "
+        "all)",
+    )  # fmt: skip
+    add(
+        "--coordinator", metavar="HOST:PORT",
+        help="of several processes: where process 0 runs, and a free port there; or "
+        "auto, what SLURM, Open MPI or Kubernetes says",
+    )  # fmt: skip
+    add("--n-processes", type=int, metavar="N", help="each started by this command")
+    add("--process-id", type=int, metavar="I", help="which this is, from 0 on")
+
+
+def parse_devices(text: str):
+    """A number of devices, or "all"."""
+    if text == "all" or text.isdigit():
+        return text if text == "all" else int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor all")
+
+
+def use_devices(args) -> None:
+    """Bring together the processes and devices that were asked for, or ValueError."""
+    for option in ("n_processes", "process_id"):
+        if getattr(args, option) is not None and args.coordinator is None:
+            raise ValueError(f"--{option.replace('_', '-')} needs --coordinator")
+    if args.coordinator is not None:
+        processes.join(args.coordinator, args.n_processes, args.process_id)
+    if args.devices is not None or args.coordinator is not None:
+        devices.use(None if args.devices in (None, "all") else args.devices)
 
 
 def parse_bool(text: str) -> bool:

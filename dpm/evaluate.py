@@ -2,9 +2,10 @@
 
 import sys
 
+from dpm.blocks import processes
 from dpm.blocks.average import CHOICES
 from dpm.blocks.checkpoint import check_export, export, json_text, rounded
-from dpm.commands import OneLineParser
+from dpm.commands import OneLineParser, add_device_options, use_devices, versions
 from dpm.diffusion.bound import to_bits
 from dpm.evaluation import evaluate, parzen, score_log_p
 from dpm.model import DiffusionModel
@@ -95,6 +96,7 @@ def parse_args(argv=None):
         default="",
         help="settings of the data that changed since, such as \"path='bark.zip'\"",
     )
+    add_device_options(parser)
     args = parser.parse_args(argv)
     needed = {"bits": "export", "levels": "export", "n_trajectories": "log_p"}
     for option, needs in needed.items():
@@ -139,6 +141,17 @@ def score(model, data, args) -> dict:
     return report
 
 
+def in_common(model, data, args) -> dict:
+    """What must be the same in all processes."""
+    alone = ("run", "devices", "process_id", "export", "force", "data_args")
+    return {
+        **{f"the version of {k}": v for k, v in versions().items()},
+        **{k: v for k, v in vars(args).items() if k not in alone},
+        "parameters": processes.digest(model.get_parameter_values().values()),
+        "data": processes.digest([data.X_train, data.X_test]),
+    }
+
+
 def lines(report: dict, of: str = ""):
     """Name and number of each line that is printed."""
     for name, row in report.items():
@@ -166,10 +179,12 @@ def show(report: dict) -> None:
         print(f"{name:>{width}} {number}")
 
 
+@processes.in_company
 def main(argv=None) -> int:
     """Entry point of ``python -m dpm.evaluate``."""
     args = parse_args(argv)
     try:
+        use_devices(args)
         if args.export:
             check_export(args.export, args.force)
         model, recipe, meta = load_run(args.run, args.parameters)
@@ -177,9 +192,12 @@ def main(argv=None) -> int:
             limit_guess(model, args.guess_limit, meta)
         if args.export:  # the score is to be that of what the file holds
             made = rounded(model, recipe.tables(model), args.bits, args.levels)
-        report = score(model, data_of(recipe, meta, args.data_args), args)
+        data = data_of(recipe, meta, args.data_args)
+        processes.check_agreement(lambda: in_common(model, data, args))
+        report = score(model, data, args)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
+        processes.tell_others(error)
         return 2
     if args.export:
         how = {"bits": args.bits, "levels": args.levels}

@@ -14,6 +14,7 @@ from dpm.blocks import settings
 from dpm.blocks.backend import as_tensor
 from dpm.blocks.bricks import no_dropout
 from dpm.blocks.checks import check_choice, check_memory, check_trajectory_length
+from dpm.blocks.devices import share_out
 from dpm.diffusion import bound
 from dpm.diffusion.schedule import FIXED, FixedSchedule, PerturbedSchedule
 from dpm.diffusion.vectors import GaussianDiffusion, in_precision
@@ -299,7 +300,8 @@ class DiffusionModel(GaussianDiffusion):
         callable
             Of "mean" or "variance", the network's output that is held, or of nothing.
         """
-        X, flat, at = self.arrange(X_noiseless, noise, t)
+        shared = share_out(noise, noise.ndim - 4)
+        X, flat, at = self.arrange(share_out(X_noiseless), shared, t)
         if uniform_draws is not None:
             uniform_draws = uniform_draws.reshape(flat.type.shape)
         X_noisy, *posterior = self.generate_forward_diffusion_sample(

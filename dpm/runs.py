@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dpm import extensions as d
 from dpm import viz
-from dpm.blocks import checkpoint
+from dpm.blocks import checkpoint, devices, processes
 from dpm.blocks.average import chosen_parameters
 from dpm.blocks.bricks import room_for
 from dpm.blocks.checkpoint import check_writable, remove_unfinished
@@ -195,6 +195,19 @@ class Run:
             self.start = start_from(start, self.model, self.data)
         else:
             self.start = saved[1].get("start")
+        processes.check_agreement(self._in_common)
+
+    def _in_common(self) -> dict:
+        """What must be the same in all processes."""
+        values = self.saved[0] if self.saved else self.model.get_parameter_values()
+        return {
+            **{f"the version of {k}": v for k, v in versions().items()},
+            **dataclasses.asdict(self.recipe),
+            **{name: getattr(self, name) for name in OPTIONS},
+            "data": processes.digest([self.data.X_train, self.data.X_test]),
+            "parameters to start from": processes.digest(values.values()),
+            "steps done": self.saved[1]["iterations_done"] if self.saved else 0,
+        }
 
     def _check_options(self, recipe, saved, start) -> None:
         """Raise ValueError for an option that would not be used."""
@@ -246,7 +259,7 @@ class Run:
             every = EXT_EVERY_N if self.ext_every_n is None else self.ext_every_n
             if folder is not None and every:
                 loop.extensions += self._diagnostics(loop, folder, every)
-        if progress:
+        if progress and processes.is_writer():
             loop.extensions.append(ProgressBar(recipe, n_steps or recipe.n_steps))
         if folder is not None:
             path = folder / checkpoint.FILE_NAME
@@ -267,7 +280,7 @@ class Run:
             "command": command_line(),
             "from_step": before["iterations_done"] if before else 0,
             "n_steps": self.n_steps,
-            "machine": machine(),
+            "machine": machine() | devices.described(),
             "versions": versions(),
         }
         told = [*story(before), now]

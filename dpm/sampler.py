@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 from tqdm import tqdm
 
 from dpm import viz
+from dpm.blocks import devices
 from dpm.blocks.backend import numbers, precision
 from dpm.blocks.checks import as_rng, check_count, check_positive, check_rate
 from dpm.diffusion import binomial, gaussian
@@ -77,8 +78,10 @@ def compile_get_mu_sigma(model, n_samples: int, factor=None):
         If a smooth log r does not give one number a sample, or does not depend on X.
     """
     factor = check_factor(factor)
-    shape = (check_count(n_samples, "n_samples", 1), *model.sample_shape)
-    X = pt.tensor("X_noisy", shape=shape, dtype=model.dtype)
+    n = devices.filled_up(check_count(n_samples, "n_samples", 1))
+    shape = (n, *model.sample_shape)
+    state = pt.tensor("X_noisy", shape=shape, dtype=model.dtype)
+    X = devices.share_out(state)
     t = pt.lscalar("t")
     learned = as_tuple(model.reverse_step(X, pt.maximum(t, 1)))
     fixed = as_tuple(model.first_step(X))
@@ -87,7 +90,8 @@ def compile_get_mu_sigma(model, n_samples: int, factor=None):
         step[0] = pt.specify_shape(step[0], shape)
         slope = factor.slope(model, step[0], t)
         step = as_tuple(model.kernels.perturb(*step, slope))
-    step = pytensor.function([X, t], [part.astype(model.dtype) for part in step])
+    step = devices.whole([part.astype(model.dtype) for part in step])
+    step = devices.filling_up(pytensor.function([state, t], step), n_samples)
 
     def get_mu_sigma(X, t):
         return tuple(np.asarray(part) for part in step(X.astype(model.dtype), t))

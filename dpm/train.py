@@ -1,8 +1,7 @@
 """Training: ``python -m dpm.train``, the reference's command line.
 
-Typed as the reference's README has it, it trains the reference's model. Nothing here
-knows how a step is taken: that is `dpm.blocks.main_loop`; what a run consists of is
-`dpm.runs`.
+Typed as the reference's README has it, it trains the reference's model. How a step is
+taken is `dpm.blocks.main_loop`; what a run consists of is `dpm.runs`.
 """
 
 import argparse
@@ -12,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from dpm.blocks import checkpoint
+from dpm import commands
+from dpm.blocks import checkpoint, processes
 from dpm.blocks.checkpoint import check_writable, write_whole
 from dpm.blocks.checks import check_choice
 from dpm.blocks.extensions import recent_bits
@@ -108,6 +108,7 @@ def parse_args(argv=None) -> argparse.Namespace:
         f"{'0' if getattr(recipe, 'decay_steps', 1) else '1e-4'})",
     )  # fmt: skip
     add("--rule", metavar="NAME", help=f"RMSProp or Adam ({recipe.rule})")
+    commands.add_device_options(parser)
     group = parser.add_argument_group("images" if images else None)
 
     def add_for_images(*options, help, **more):
@@ -253,7 +254,8 @@ def new_run(args) -> tuple[Run, Path]:
     output_dir = check_output_dir(args.output_dir or ".")
     run = Run(recipe, start=args.start_from, **options_of_run(args, recipe))
     model_id = f"diffusionmodel_{recipe.dataset}"
-    folder = create_log_dir(output_dir, model_id, args.suffix or "")
+    named = output_dir, model_id, args.suffix or ""
+    folder = processes.made_by_writer(lambda: create_log_dir(*named), output_dir)
     write_settings(folder, args, run.recipe)
     return run, folder
 
@@ -296,7 +298,8 @@ def resumed_run(args) -> tuple[Run, Path]:
                 f"the run was started with {name} = {getattr(recipe, name, None)!r}, "
                 f"not {value!r}: leave the option out, or start a new run"
             )
-    return Run(recipe, saved=saved, **options_of_run(args, recipe)), path.parent
+    run = Run(recipe, saved=saved, **options_of_run(args, recipe))
+    return run, processes.check_shared(path.parent)
 
 
 def check_output_dir(path) -> Path:
@@ -349,7 +352,7 @@ def write_settings(folder, args, recipe) -> None:
 
 def left_behind(folder) -> str:
     """What is left of a run that stopped; without a checkpoint nothing is."""
-    if folder is None:
+    if folder is None or not processes.is_writer():
         return ""
     if (folder / checkpoint.FILE_NAME).exists():
         return f"--resume_file {folder} goes on from the last checkpoint\n"
@@ -360,21 +363,21 @@ def left_behind(folder) -> str:
     return "nothing is kept: there was no checkpoint yet\n"
 
 
+@processes.in_company
 def main(argv=None) -> int:
     """Entry point of ``python -m dpm.train``."""
-    args = parse_args(argv)
-    folder = None
+    args, folder = parse_args(argv), None
     try:
+        commands.use_devices(args)
         run, folder = new_run(args) if args.resume_file is None else resumed_run(args)
         print(f"run: {folder}", flush=True)
         begun = run.saved[1]["iterations_done"] if run.saved else -1
         loop = run.train(folder)
-    except (ValueError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        print(left_behind(folder), end="", file=sys.stderr)
-        return 2
-    except OSError as error:  # a full disk, for instance
-        print(f"error: {error.strerror or error}: {error.filename}", file=sys.stderr)
+    except (ValueError, FloatingPointError, OSError) as error:
+        full = isinstance(error, OSError)  # a disk, for instance
+        words = f"{error.strerror or error}: {error.filename}" if full else error
+        print(f"error: {words}", file=sys.stderr)
+        processes.tell_others(words)
         print(left_behind(folder), end="", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -18,6 +18,7 @@ from pytensor.graph.traversal import applys_between
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from dpm.blocks.backend import precision
+from dpm.blocks.devices import whole
 
 
 class StepRule:
@@ -261,7 +262,7 @@ class GradientDescent:
         with precision(cost.dtype):
             if gradients is None:
                 gradients = pt.grad(cost, list(moved.values()))
-            self.gradients = dict(zip(moved, gradients, strict=True))
+            self.gradients = dict(zip(moved, whole(gradients), strict=True))
             for path, variable in moved.items():
                 step, more = step_rule.compute_step(
                     path, variable, self.gradients[path]
@@ -274,7 +275,7 @@ class GradientDescent:
         rows_after = [new for old, new in updates if split_rows(old)[1] is not None]
         # the graph is cut at the rows: tables stay outside, or they would be copied
         self._function = pytensor.function(
-            [*inputs, *self._rows], [cost, *rows_after], updates=dense
+            [*inputs, *self._rows], whole([cost, *rows_after]), updates=dense
         )
         indices = [split_rows(rows)[1] for rows in self._rows]
         plain = Mode("py", "fast_compile")  # less overhead than any compiled code

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dpm.blocks.processes import is_writer
+
 PREFIX = ".dpm-"
 FORMAT = "dpm-run-1"
 FILE_NAME = "checkpoint.npz"
@@ -35,6 +37,8 @@ PARAMETER, STEP = "param/", "step/"  # what names of arrays begin with
 
 def remove_unfinished(folder) -> None:
     """Remove what `write_whole` left in a folder when its process was killed."""
+    if not is_writer():
+        return
     for path in Path(folder).glob(f"{PREFIX}*.tmp"):
         path.unlink(missing_ok=True)
 
@@ -48,7 +52,13 @@ def write_whole(path, write) -> None:
         An older file of that name stays as it is until the new one is complete.
     write : callable
         Called with the open binary file.
+
+    Notes
+    -----
+    Of several processes the first alone writes.
     """
+    if not is_writer():
+        return
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=".tmp")
     try:

@@ -273,6 +273,17 @@ if importlib.util.find_spec("jax") is not None:
         most = max(1, PART_BYTES // max(1, bytes_per_image))
         return max(d for d in range(1, min(n, most) + 1) if n % d == 0)
 
+    def weights_by_xla(op):
+        """`CorrelateWeights` as the gradient that XLA knows, for other devices."""
+
+        def correlate_weights(X, G):
+            kernel = [_size(X.shape[i], G.shape[i], op.pad[i - 1]) for i in (1, 2)]
+            like = jnp.zeros((*kernel, X.shape[3], G.shape[3]), X.dtype)
+            correlate = jax_funcify_Correlate(op, None)
+            return jax.vjp(lambda K: correlate(X, K), like)[1](G)[0]
+
+        return correlate_weights
+
     @jax_funcify.register(CorrelateWeights)
     def jax_funcify_CorrelateWeights(op, node, **kwargs):
         """Some images at a time: XLA's own way is several times slower on a CPU.
@@ -282,6 +293,8 @@ if importlib.util.find_spec("jax") is not None:
         images X, those by j the images G, and one matrix product does the rest with a
         third of the copies that moving X alone would need.
         """
+        if jax.default_backend() != "cpu":
+            return weights_by_xla(op)
 
         def correlate_weights(X, G):
             n, h, w, o = G.shape

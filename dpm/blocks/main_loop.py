@@ -9,6 +9,8 @@ import time
 
 import numpy as np
 
+from dpm.blocks.devices import place
+
 TOLERATED = 10  # costs in a row that may be lost, where the rule removes their gradient
 
 
@@ -92,6 +94,7 @@ class MainLoop:
             for extension in self.extensions:
                 if extension.before_training:
                     extension.do(self)
+            place(self.algorithm)
             while not self.finished:
                 self.take_step()
                 self.seconds = time.perf_counter() - started

@@ -6,6 +6,8 @@ every operation; those of a few images stay in the processor's cache. So a part 
 images goes all the way forward and back before the next one starts.
 """
 
+import sys
+
 import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import clone_replace
@@ -13,13 +15,24 @@ from pytensor.graph.replace import clone_replace
 PART_BYTES = 2 << 20  # of one layer's activations, that they stay in the cache
 
 
+def on_cpu() -> bool:
+    """Whether graphs run on processor cores, as they do where JAX is not loaded."""
+    jax = sys.modules.get("jax")
+    return jax is None or jax.default_backend() == "cpu"
+
+
 def part_size(n: int, bytes_per_sample: int) -> int:
-    """The largest divisor of `n` whose activations fit in `PART_BYTES`; at least 1."""
+    """The largest divisor of `n` whose activations fit in `PART_BYTES`; at least 1.
+
+    All n where graphs do not run on a CPU: other devices want as many as there are.
+    """
+    if not on_cpu():
+        return n
     most = max(1, PART_BYTES // max(1, bytes_per_sample))
     return max(d for d in range(1, min(n, most) + 1) if n % d == 0)
 
 
-def _cut_axis(part, whole):
+def cut_axis(part, whole):
     """The axis along which a part's input is shorter than the minibatch's, or None."""
     axes = [
         axis
@@ -63,7 +76,7 @@ def cost_and_gradients(cost, inputs, parameters, whole):
         For inputs that cannot be cut into equal parts, all equally many.
     """
     of_part = [cost, *pt.grad(cost, parameters)]
-    axes = [_cut_axis(part, all_) for part, all_ in zip(inputs, whole, strict=True)]
+    axes = [cut_axis(part, all_) for part, all_ in zip(inputs, whole, strict=True)]
     lengths = {
         (part.type.shape[axis], all_.type.shape[axis])
         for part, all_, axis in zip(inputs, whole, axes, strict=True)

@@ -14,6 +14,7 @@ import pytensor.tensor as pt
 from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Brick
 from dpm.blocks.checks import check_rate
+from dpm.blocks.devices import share_out
 from dpm.diffusion import binomial, bound, gaussian
 from dpm.diffusion.schedule import beta_cumulative
 
@@ -110,7 +111,8 @@ class VectorDiffusion(Brick):
         -------
         symbolic, shape (..., batch)
         """
-        KL = self.divergences(*self.arrange(X_noiseless, noise, t))
+        X, shared = share_out(X_noiseless), share_out(noise, noise.ndim - 2)
+        KL = self.divergences(*self.arrange(X, shared, t))
         if noise.ndim == 2:
             return KL.flatten()
         return KL.reshape(noise.shape[:-1]) if KL.type.shape[-1] == 1 else KL

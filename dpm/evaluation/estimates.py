@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 from tqdm import tqdm
 
+from dpm.blocks import devices
 from dpm.blocks.checks import check_bits, check_data
 
 IMAGE_BATCH = 500
@@ -33,14 +34,19 @@ def compile_bound(model, batch_size: int, t_shape: tuple | None = None):
         and the divergences (..., batch), in nats.
     """
     draws = (model.trajectory_length - 1,) if t_shape is None else t_shape[:-1]
-    X = pt.tensor("X", shape=(batch_size, model.n_dim), dtype=model.dtype)
-    shape = (*draws, batch_size, *model.sample_shape)
+    of_data = len(model.prior) == 1  # entropies of bits are averages over the batch
+    size = batch_size if of_data else devices.filled_up(batch_size)
+    X = pt.tensor("X", shape=(size, model.n_dim), dtype=model.dtype)
+    shape = (*draws, size, *model.sample_shape)
     noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
     inputs = [X, noise]
     if t_shape is not None:
+        t_shape = (*draws, size if t_shape[-1] > 1 else 1)
         inputs.append(pt.tensor("t", shape=t_shape, dtype="int64"))
     KL = model.get_KL(*inputs)
-    return pytensor.function(inputs, [model.bound_of(KL, X, t_shape is None), KL])
+    found = devices.whole([model.bound_of(KL, X, t_shape is None), KL])
+    compute = pytensor.function(inputs, found)
+    return compute if of_data else devices.filling_up(compute, batch_size, axis=-1)
 
 
 def check_scores(K, what: str = "row"):

@@ -10,6 +10,7 @@ import pytensor
 import pytensor.tensor as pt
 from tqdm import tqdm
 
+from dpm.blocks import devices
 from dpm.blocks.backend import precision
 from dpm.blocks.checks import check_count, check_data
 from dpm.diffusion.bound import Estimate, log_likelihood_estimate, log_weight
@@ -34,10 +35,11 @@ def compile_step(model, n: int):
         Gives x^t; log p(x^(t-1) | x^t), log q(x^t | x^(t-1)) and log pi(x^t) of each
         trajectory, in nats. The time index t in 0..T-1 stands for the paper's step t+1.
     """
-    shape = (n, *model.sample_shape)
+    shape = (devices.filled_up(n), *model.sample_shape)
     kernels, axes = model.kernels, tuple(range(1, len(shape)))
     rho = model.prior if len(model.prior) == 1 else ()  # the forward kernel of bits
-    X = pt.tensor("X", shape=shape, dtype=model.dtype)
+    state = pt.tensor("X", shape=shape, dtype=model.dtype)
+    X = devices.share_out(state)
     noise = pt.tensor("noise", shape=shape, dtype=model.dtype)
     t = pt.lscalar("t")
     with precision(model.dtype):
@@ -52,7 +54,8 @@ def compile_step(model, n: int):
             kernels.log_prob(after, *model.prior),
         )
         sums = [log_prob.sum(axis=axes) for log_prob in log_probs]
-    return pytensor.function([X, t, noise], [after, *sums])
+    step = pytensor.function([state, t, noise], devices.whole([after, *sums]))
+    return devices.filling_up(step, n)
 
 
 def log_likelihood(

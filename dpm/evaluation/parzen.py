@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from dpm.blocks import processes
 from dpm.blocks.checks import check_count, check_data
 from dpm.evaluation.report import mean_and_error, some_rows
 from dpm.sampler import compile_get_mu_sigma, sample
@@ -86,8 +87,8 @@ def log_density(X, samples, sigma, progress: bool = True) -> np.ndarray:
     centre = samples.mean(axis=0, dtype=float)
     samples = (samples - centre).astype(np.float32)
     length2 = np.einsum("ij,ij->i", samples, samples)
-    out = np.empty((len(sigmas), len(X)))
-    starts = range(0, len(X), BLOCK)
+    out = np.zeros((len(sigmas), len(X)))
+    starts = range(0, len(X), BLOCK)[processes.own_share()]
     for start in tqdm(starts, "Parzen window", leave=False, disable=not progress):
         part = (X[start : start + BLOCK] - centre).astype(np.float32)
         distance2 = length2 - 2 * part @ samples.T  # (block, n), of x_n to x, less x^2
@@ -99,6 +100,7 @@ def log_density(X, samples, sigma, progress: bool = True) -> np.ndarray:
             total = np.log(weights.sum(axis=1, dtype=float))
             row[start : start + BLOCK] = total - rest / (2 * s**2)
     normalizer = np.log(n) + n_dim * (0.5 * np.log(2 * np.pi) + np.log(sigmas))
+    out = processes.added_up(out)
     out -= normalizer[:, None]
     return out[0] if np.ndim(sigma) == 0 else out
 

@@ -10,6 +10,7 @@ from dpm.blocks.algorithms import GradientDescent
 from dpm.blocks.average import MovingAverage
 from dpm.blocks.backend import precision
 from dpm.blocks.checks import check_data
+from dpm.blocks.devices import check_even
 from dpm.blocks.extensions import FinishAfter, SharedVariableModifier
 from dpm.blocks.main_loop import DataStream, MainLoop
 from dpm.blocks.settings import check_settings, declared
@@ -146,12 +147,13 @@ class RecipeStream(DataStream):
 
 
 def check_batch_size(recipe, X_train) -> None:
-    """Raise ValueError unless the data fill at least one batch."""
+    """Raise ValueError unless the data fill a batch, which the devices can share."""
     if len(X_train) < recipe.batch_size:
         raise ValueError(
             f"batch_size = {recipe.batch_size} exceeds the {len(X_train)} "
             "training samples: lower it"
         )
+    check_even(recipe.batch_size * getattr(recipe, "n_draws", 1))
 
 
 def half_cosine_extensions(rate, learning_rate: float, n_steps: int) -> list:

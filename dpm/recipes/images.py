@@ -12,6 +12,7 @@ from dpm.blocks.algorithms import STEP_RULES, CompositeRule, RemoveNotFinite
 from dpm.blocks.backend import precision
 from dpm.blocks.bricks import Dropout
 from dpm.blocks.checks import check_choice
+from dpm.blocks.devices import mean_over_devices, n_devices, one_device
 from dpm.blocks.extensions import SharedVariableModifier
 from dpm.blocks.parts import cost_and_gradients, part_size
 from dpm.blocks.settings import BelowOne, Count, Natural, Positive, check_settings
@@ -212,12 +213,21 @@ class ImageRecipe(BaseRecipe):
         per_image = model.mlp.n_hidden_conv * model.spatial_width**2
         if model.sum_over_t == "exact":
             per_image *= model.trajectory_length - 1
-        size = part_size(self.batch_size, per_image * np.dtype(self.dtype).itemsize)
+        own = self.batch_size // n_devices()
+        size = part_size(own, per_image * np.dtype(self.dtype).itemsize)
         if size == self.batch_size:
             return cost, inputs, None
-        part = dataclasses.replace(self, batch_size=size).graph(model)
-        parameters = list(model.parameters.values())
-        cost, gradients = cost_and_gradients(*part, parameters, inputs)
+        own_inputs, parameters = inputs, list(model.parameters.values())
+        with one_device():  # what each of them does
+            if own < self.batch_size:
+                share = dataclasses.replace(self, batch_size=own)
+                cost, own_inputs = share.graph(model)
+            if size < own:
+                part = dataclasses.replace(self, batch_size=size).graph(model)
+                cost, gradients = cost_and_gradients(*part, parameters, own_inputs)
+            else:
+                gradients = pt.grad(cost, parameters)
+        cost, *gradients = mean_over_devices([cost, *gradients], own_inputs, inputs)
         return cost, inputs, gradients
 
     def draws(self, step: int, inputs) -> list:

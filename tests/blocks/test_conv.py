@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from dpm.blocks import conv
 from dpm.blocks.backend import INTERPRETED
 from dpm.blocks.conv import (
     BORDER_MODES,
@@ -89,6 +90,24 @@ def test_first_and_second_derivatives(mode, border_mode):
     u_H_v = sum((a * b).sum() for a, b in zip(u, hessian_v, strict=True))
     by_differences = (at(epsilon, u)[1] - at(-epsilon, u)[1]) / (2 * epsilon)
     assert by_differences == pytest.approx(u_H_v, rel=1e-7)
+
+
+@pytest.mark.parametrize("border_mode", BORDER_MODES)
+def test_other_devices_than_processors_get_the_same_weights(border_mode, monkeypatch):
+    """By XLA's own gradient, of which a processor can do the sum as well."""
+    asked = []
+    monkeypatch.setattr(
+        conv.jax, "default_backend", lambda: asked.append("who") or "gpu"
+    )
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(3, 2, 6, 7)), rng.normal(size=(4, 2, 3, 5))
+    x, w = variables(X, W)
+    slope = pt.grad((conv2d(x, w, border_mode) ** 3).sum(), w)
+    found, wanted = (
+        pytensor.function([x, w], slope, mode=mode)(X, W) for mode in MODES.values()
+    )
+    assert asked
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
 
 @pytest.mark.parametrize("mode", MODES)
