@@ -182,7 +182,8 @@ def copy_mathjax(static: Path) -> None:
         target = static / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (source / name).is_dir():
-            shutil.copytree(source / name, target, dirs_exist_ok=True)
+            unused = shutil.ignore_patterns("all-packages.js")
+            shutil.copytree(source / name, target, dirs_exist_ok=True, ignore=unused)
         else:
             shutil.copy(source / name, target)
 
