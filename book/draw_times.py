@@ -25,7 +25,13 @@ nothing compiled before.
 | chapter | words | minutes to read | seconds to run |
 |---|---:|---:|---:|
 """
-NOT_WORDS = (r"```.*?```", r"\$\$.*?\$\$", r"\$[^$]*\$", r"</?[a-z][^<>]*>", r"`[^`]*`")
+NOT_WORDS = (
+    r"^`{3,}[^\n]*",
+    r"\$\$.*?\$\$",
+    r"\$[^$]*\$",
+    r"</?[a-z][^<>]*>",
+    r"`[^`\n]+`",
+)
 
 
 def words(notebook: Path) -> int:
@@ -34,7 +40,7 @@ def words(notebook: Path) -> int:
     texts = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
     text = "\n".join(texts)
     for pattern in NOT_WORDS:
-        text = re.sub(pattern, " ", text, flags=re.S)
+        text = re.sub(pattern, " ", text, flags=re.S | re.M)
     return len(re.findall(r"[A-Za-z][A-Za-z'’-]*", text))
 
 
