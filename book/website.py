@@ -3,6 +3,7 @@
 A Sphinx extension, named in `_config.yml`. It
 
 - keeps a comma with the formula before it, and enters each equation into the index;
+- enters the words of the glossary too, in both languages;
 - leads from equations that docstrings name to the chapters, from the chapters'
   equations to their checks in the ledger and back, and from names of the package, in
   the ledger and on the page about the port, to the reference;
@@ -88,6 +89,27 @@ class EquationIndex(SphinxTransform):
                 entry = ("single", f"Eq. {label[3:]}", label, "main", None)
                 parent = target.parent
                 parent.insert(parent.index(target), addnodes.index(entries=[entry]))
+
+
+class TermIndex(SphinxTransform):
+    """The words of the glossary, English and Chinese, are entries of the index."""
+
+    default_priority = 841
+
+    def apply(self, **kwargs):
+        if self.env.docname != "book/notation":
+            return
+        for row in self.document.findall(nodes.row):
+            cells = [cell.astext() for cell in row.children]
+            in_body = isinstance(row.parent, nodes.tbody)
+            if not in_body or not re.search(r"[\u4e00-\u9fff]", cells[1]):
+                continue  # a head, or a row of symbols
+            label = f"word-{nodes.make_id(cells[0])}"
+            terms = re.split(r"[,，、]\s*", f"{cells[0]}, {cells[1]}")
+            entries = [("single", term, label, "", None) for term in terms if term]
+            place = row.children[0].children[0]
+            place["ids"].append(label)
+            row.children[0].insert(0, addnodes.index(entries=entries))
 
 
 class AsCited(BaseLabelStyle):
@@ -303,6 +325,7 @@ def setup(app):
     register_plugin("pybtex.style.formatting", "as_cited", Works)
     app.add_transform(Punctuation)
     app.add_transform(EquationIndex)
+    app.add_transform(TermIndex)
     app.connect("autodoc-process-docstring", link_equations, priority=400)
     app.connect("doctree-resolved", link_pages)
     app.connect("html-page-context", describe)

@@ -367,6 +367,14 @@ def test_each_equation_leads_to_its_check_and_back(pages):
         assert page.xpath(f"//p[@class='to-ledger']/a[@href='ledger.html#ledger-{n}']")
 
 
+def test_the_index_has_words_equations_and_names(pages):
+    index = next(page for path, page in pages.items() if path.name == "genindex.html")
+    links = {a.text_content(): a.get("href") for a in index.xpath("//table//a")}
+    assert links["Eq. 14"] == "book/training.html#eq-14"
+    assert links["denoising"] == links["去噪"] == "book/notation.html#word-denoising"
+    assert any(href.endswith("dpm.exact.world.World") for href in links.values())
+
+
 def test_names_of_the_port_lead_to_the_reference(pages):
     page = next(p for path, p in pages.items() if path.name == "porting.html")
     names = {
