@@ -242,6 +242,16 @@ def keep_icons(out: Path) -> None:
     script.write_text("// not needed: the icons are a font\n", encoding="utf8")
 
 
+def search_on_its_page(out: Path) -> None:
+    """The index of all words, a sixth of a page, is loaded where it is searched."""
+    names = "_static/searchtools|_static/language_data|searchindex"
+    script = rf'<script src="[./]*({names})\.js[^"]*"></script>'
+    for path in out.rglob("*.html"):
+        if path.name != "search.html":
+            page = path.read_text(encoding="utf8")
+            path.write_text(re.sub(script, "", page), encoding="utf8")
+
+
 def slim(static: Path) -> None:
     """Remove what no page asks for."""
     for path in static.rglob("*.map"):
@@ -307,6 +317,7 @@ def finish(app, error):
         out, static = Path(app.outdir), Path(app.outdir) / "_static"
         copy_mathjax(static)
         keep_icons(out)
+        search_on_its_page(out)
         slim(static)
         bare_notebooks(out / "_sources")
         write_texts(out)
