@@ -291,6 +291,9 @@ def outline(tag) -> str:
                 parts.append(f'<p id="{child.get("id")}">{before}</p>')
         else:
             add(child.text_content())
+            for word in child.xpath(".//tr//p[@id]"):  # of the glossary
+                row = escape(" ".join(word.xpath("string(ancestor::tr)").split()))
+                parts.append(f'<p id="{word.get("id")}">{row}</p>')
         add(child.tail)
     name = f' id="{tag.get("id")}"' if tag.get("id") else ""
     return f"<section{name}>{' '.join(filter(None, parts))}</section>"
