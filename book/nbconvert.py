@@ -1,6 +1,6 @@
 """How a chapter is run to be committed: silently, leaving no trace of the machine.
 
-Used as ``jupyter nbconvert --config book/nbconvert.py``; see the README.
+Used as ``jupyter nbconvert --config book/nbconvert.py``; see `own_chapter.md`.
 """
 
 import os

@@ -243,7 +243,7 @@ def keep_icons(out: Path) -> None:
 
 
 def search_on_its_page(out: Path) -> None:
-    """The index of all words, a sixth of a page, is loaded where it is searched."""
+    """Load the index of all words, larger than most pages, where it is used."""
     names = "_static/searchtools|_static/language_data|searchindex"
     script = rf'<script src="[./]*({names})\.js[^"]*"></script>'
     for path in out.rglob("*.html"):

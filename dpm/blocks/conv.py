@@ -13,6 +13,7 @@ import wrapt
 from pytensor.graph import Apply, Op
 
 from dpm.blocks.bricks import Brick, Constant
+from dpm.blocks.parts import on_cpu
 
 BORDER_MODES = ("same", "full", "valid")
 LAYOUTS = ("NHWC", "NCHW")
@@ -293,7 +294,7 @@ if importlib.util.find_spec("jax") is not None:
         images X, those by j the images G, and one matrix product does the rest with a
         third of the copies that moving X alone would need.
         """
-        if jax.default_backend() != "cpu":
+        if not on_cpu():
             return weights_by_xla(op)
 
         def correlate_weights(X, G):

@@ -59,7 +59,7 @@ def roll_log_density(X, noise: float, shift, scale: float, block: int = 500):
         peak = kernel.max(axis=1, keepdims=True)
         near = np.exp((kernel - peak) / (2 * variance)) @ weight
         out[start : start + block] += peak[:, 0] + 2 * variance * np.log(near)
-    return (out / (2 * variance)) - np.log(2 * np.pi * variance)
+    return out / (2 * variance) - np.log(2 * np.pi * variance)
 
 
 @typed
