@@ -7,6 +7,7 @@ the bits of a sample to get the joint quantity: given the state they come from, 
 independent.
 """
 
+import numpy as np
 import pytensor.tensor as pt
 
 from dpm.blocks.backend import as_tensor
@@ -185,7 +186,7 @@ def log_prob(x, rate):
 def sample(rate, noise):
     """The bit of B(rate) that uniform `noise` in (0, 1) stands for."""
     check_broadcast(rate=rate, noise=noise)
-    return (noise < rate).astype("int8")
+    return (noise < rate) * np.int8(1)
 
 
 def noise(rng, shape):

@@ -72,7 +72,8 @@ def compile_losses(model, n: int, mode=None) -> Callable[..., Losses]:
     family, shape = model.kernels, (check_count(n, "n", 1), *model.sample_shape)
     x0, noise = (pt.tensor(dtype=model.dtype, shape=shape) for _ in range(2))
     t = pt.lscalar("t")
-    X = family.sample(*model.jump(x0, t), noise).astype(model.dtype)
+    # a sum casts bits at once, and `astype`, interpreted, one after another
+    X = family.sample(*model.jump(x0, t), noise) + np.zeros((), model.dtype)
     log_q = model.log_density(X, t)
     log_pi = family.log_prob(X, *model.prior).sum(axis=-1)
     terms = [
