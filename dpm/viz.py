@@ -144,7 +144,7 @@ def slider(states: dict, label: str, color=DATA) -> str:
         ax.set_title(f"t = {times[frame]}")
         return (artist,)
 
-    return player(fig, draw, len(times), label)
+    return player(fig, draw, len(times), label, n_colors=32)
 
 
 def picture_slider(states: dict, label: str, limits=(0.0, 1.0)) -> str:
