@@ -12,7 +12,6 @@ import sys
 import time
 
 import numpy as np
-import pytensor
 import pytest
 from pytensor.compile.mode import JAX, predefined_modes
 
@@ -152,8 +151,8 @@ def test_resuming_takes_more_steps_in_the_same_folder(finished, compiled):
 
 def test_killed_again_and_again_ends_the_same(tmp_path):
     """SIGKILL at random moments, and the end is that of a quiet run, bit for bit."""
-    steps, rng = 300, np.random.default_rng(int(time.time()))
-    flags = "mode=FAST_COMPILE"  # that processes start quickly
+    steps, rng = 240, np.random.default_rng(int(time.time()))
+    flags = "mode=Mode,linker=py,optimizer=merge"  # interpreted, to start quickly
     env = {**os.environ, "TQDM_DISABLE": "1", "PYTENSOR_FLAGS": flags}
     first = command(
         "--output-dir", tmp_path, "--n-steps", steps, "--batch-size", 8,
@@ -180,8 +179,7 @@ def test_killed_again_and_again_ends_the_same(tmp_path):
     subprocess.run(again, env=env, check=True, capture_output=True)
     assert not list(tmp_path.glob("*/.*"))  # nor is anything half written left
     arrays, meta = checkpoint.load(tmp_path)
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        quiet = runs.train(RECIPE, n_steps=steps, progress=False)
+    quiet = runs.train(RECIPE, n_steps=steps, progress=False)  # interpreted too
     assert meta["iterations_done"] == steps
     np.testing.assert_array_equal(arrays["costs"], quiet.costs)
     for name, variable in quiet.state.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor
 
-from dpm.blocks.backend import numbers
+from dpm.blocks.backend import INTERPRETED, numbers
 
 _ENTRIES: dict = {}
 
@@ -48,7 +48,7 @@ class Entry:
 
     def run(self) -> None:
         """Run the check, with graphs interpreted: they are small and used once."""
-        with pytensor.config.change_flags(mode="FAST_COMPILE", linker="py"):
+        with pytensor.config.change_flags(mode=INTERPRETED):
             self.check()
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dpm import exact
+from dpm.blocks.backend import numbers
 from dpm.diffusion import binomial, bound, gaussian, schedule
 from dpm.ledger.entries import agree, equation, holds, value
 from dpm.ledger.worlds import (
@@ -136,11 +137,10 @@ def bound_in_closed_form():
     b = bits(MATCHED)
     kl = value(divergences(b))
     K = b.q @ b.log_pi[T] + ratios(b)
-    agree(bound.lower_bound(kl, entropies(b)), K)
-    agree(bound.lower_bound(divergences(b, by_log_odds=True), entropies(b)), K)
-    single = [
-        value(bound.lower_bound(kl[[t]], entropies(b), T - 1)) for t in range(T - 1)
-    ]
+    H = bound.Entropies(*numbers(*entropies(b)))
+    agree(bound.lower_bound(kl, H), K)
+    agree(bound.lower_bound(divergences(b, by_log_odds=True), H), K)
+    single = [value(bound.lower_bound(kl[[t]], H, T - 1)) for t in range(T - 1)]
     agree(np.mean(single), K)
     both = {x0: coin(x0) for x0 in (-1.0, 1.0)}
     total = value(schedule.beta_cumulative(BETA))
