@@ -202,6 +202,7 @@ def main(argv=None) -> int:
     if args.export:
         how = {"bits": args.bits, "levels": args.levels}
         values, steps = made
+        meta = {"data": data.description, **meta}  # files of old say nothing of theirs
         export(args.export, values, {**meta, **how}, report, steps)
     if args.json:
         print(json_text({"recipe": meta["recipe"], **report}, indent=2))

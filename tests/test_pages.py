@@ -51,9 +51,11 @@ BROKEN_NUMBERS = """() => {
   }
   return broken;
 }"""
-TOO_WIDE = """() => [...document.querySelectorAll("div.math")]
-  .filter(d => d.scrollWidth > d.clientWidth + 1)
-  .map(d => d.id || d.textContent)"""
+TOO_WIDE = """() => [...document.querySelectorAll("div.math")].filter(d => {
+  const edge = d.getBoundingClientRect().right + 1;
+  return [...d.querySelectorAll("mjx-math")]  // whatever box it may be moved in
+    .some(formula => formula.getBoundingClientRect().right > edge);
+}).map(d => d.id || d.textContent)"""
 ALONE = """() => [...document.querySelectorAll("article span.math")].filter(formula => {
   const text = formula.nextSibling;
   if (text?.nodeType !== 3 || !/^[-,.;:!?)\\]]/.test(text.data)) return false;

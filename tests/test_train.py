@@ -458,10 +458,13 @@ def test_large_arrays_are_exported_on_levels(tmp_path, monkeypatch, capsys):
     run_folder, out = tmp_path / "run", tmp_path / "15.npz"
     runs.train(RECIPE, run_folder, n_steps=2, progress=False, ext_every_n=0)
     monkeypatch.setattr(checkpoint, "LARGE", 500)
+    whole, told = checkpoint.load(run_folder)
+    described = told.pop("data")  # as in the oldest files
+    checkpoint.save(run_folder / checkpoint.FILE_NAME, whole, told)
     words = [str(run_folder), "--export", str(out), "--levels", "15"]
     assert evaluate.main(words) == 0
     arrays, meta = checkpoint.load(out)
-    whole, _ = checkpoint.load(run_folder)
+    assert meta["data"] == described  # of the data that it was scored on
     assert meta["levels"] == 15 and not any("step/" in name for name in arrays)
     on_levels = 0
     for path, value in arrays.items():

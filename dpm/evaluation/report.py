@@ -106,7 +106,8 @@ def evaluate(
         ``unit``; and ``kl_per_step``, the terms t = 2..T of Eq. 14, in bits (of images:
         as estimated, None where no draw fell). Of images with grey levels also
         ``grey levels``, see `bits_per_dimension`. ``samples`` says how
-        many there were. ``train``, where asked for, is the same of training data.
+        many there were, and the draws where they were asked for. ``train``, where asked
+        for, is the same of training data.
     """
     if dataset.image_shape not in (None, model.sample_shape):
         raise ValueError(
@@ -123,6 +124,8 @@ def evaluate(
     held_out = some_rows(dataset.X_test, n_images, seed)
     report = score(model, dataset, held_out, estimate)
     report["samples"] = {"n": len(held_out), "all_t": all_t or not is_images(dataset)}
+    if n_draws is not None:
+        report["samples"]["n_draws"] = n_draws
     if on_train:
         train = some_rows(dataset.X_train, len(held_out), seed)
         report["train"] = score(model, dataset, train, estimate)
