@@ -1,8 +1,9 @@
 """Every decimal number that a chapter says is in one of its outputs, or has a source.
 
-Numbers in formulas, in code and in the numbers of equations, sections and tables are
-not looked at. A number counts as printed if an output of the same chapter rounds to it,
-or to a hundredth of it, for shares that the prose gives in per cent.
+The captions of figures say numbers too. Numbers in formulas, in code and in the numbers
+of equations, sections and tables are not looked at. A number counts as printed if an
+output of the same chapter rounds to it, or to a hundredth of it, for shares that the
+prose gives in per cent.
 """
 
 import json
@@ -52,13 +53,19 @@ def printed(cells: list) -> list[float]:
     return [float(number.replace(",", "")) for number in found]
 
 
+def prose_of(cell: dict) -> str:
+    """What a reader reads: a cell of markdown, or the caption of a figure."""
+    if cell["cell_type"] == "markdown":
+        return "".join(cell["source"])
+    look = cell.get("metadata", {}).get("mystnb", {})
+    return look.get("figure", {}).get("caption", "")
+
+
 def unsupported(cells: list, sources: dict) -> list[str]:
     """The numbers of the prose that no output shows and that have no source."""
     numbers, missing = printed(cells), []
     for place, cell in enumerate(cells):
-        if cell["cell_type"] != "markdown":
-            continue
-        for number in said("".join(cell["source"])):
+        for number in said(prose_of(cell)):
             half = 0.5001 * 10.0 ** -len(number.split(".")[1])
             shown = any(
                 abs(value - float(number)) <= half
@@ -75,8 +82,7 @@ def test_numbers_in_prose_are_printed_or_have_a_source(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     sources = SOURCES.get(path.stem, {})
     assert not unsupported(cells, sources)
-    texts = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
-    numbers = {number for text in texts for number in said(text)}
+    numbers = {number for cell in cells for number in said(prose_of(cell))}
     assert set(sources) <= numbers, "a source for a number that is said no longer"
 
 
@@ -87,3 +93,5 @@ def test_a_number_that_no_cell_prints_is_found():
     assert unsupported([prose, code], {"1.25": "the paper"}) == []
     code["outputs"][0]["text"] = ["K = 1.2482\n"]
     assert unsupported([prose, code], {}) == []
+    code["metadata"] = {"mystnb": {"figure": {"caption": "It loses 3.5 bits."}}}
+    assert unsupported([prose, code], {}) == ["cell 1: 3.5"]
