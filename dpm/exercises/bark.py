@@ -25,15 +25,15 @@ EXERCISES = {
         },
     ),
     2: Number(
-        32.0,
-        "Count whole squares of 8 pixels, one for each layer, and what is left of "
-        "the pixel's own square.",
+        0.1,
+        "There are twenty numbers in all. Which of them may be the least, and which "
+        "the greatest?",
         mistakes={
-            "That is how far the first pixel sees.": 39.0,
-            "In pixels, not in squares.": 4.0,
+            "That is one end of the range. There are two.": 1 / 20,
+            "The one more is one of the numbers too.": 2 / 19,
         },
         rtol=0.0,
-        atol=0.1,
+        atol=1e-3,
     ),
     3: Graph(
         right=lambda X: _correlation(X[:, :, :-1], X[:, :, 1:]),
@@ -63,5 +63,11 @@ EXERCISES = {
         2.25,
         "Each pixel costs the same. How many more are there?",
         mistakes={"It is wider and higher.": 1.5},
+    ),
+    5: Number(
+        2.0,
+        "Look for a place where the grain stops, or is too soft.",
+        rtol=0.0,
+        atol=0.1,
     ),
 }
