@@ -465,7 +465,7 @@ def test_command_line(tmp_path):
     assert report["K"]["value"] < report["L"]["value"]
     assert report["K"]["standard_error"] > 0
     assert len(report["kl_per_step"]) == 11
-    assert report["samples"] == {"n": 5, "all_t": True}
+    assert report["samples"] == {"n": 5, "all_t": True, "n_draws": 20}
     model, recipe, _ = runs.load_run(out)
     assert recipe.trajectory_length == 12 and model.sample_shape == (20,)
 
