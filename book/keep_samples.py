@@ -36,9 +36,9 @@ from dpm.evaluation.report import bits_per_pixel_above_null, some_rows
 KEPT = Path(__file__).parent / "checkpoints"
 BATCH = 100  # samples that walk together
 SHARES = (1, 0.8, 0.7, 0.64, 0.58, 0.52, 0.46, 0.4, 0.34, 0.28, 0.2, 0.02, 0)  # of T
-HOLE, WINDOW, SEED = 100, 192, 30_000  # pixels of a hole; of what its walk sees
+HOLE, WINDOW, SEED = 100, 192, 30_000  # pixels of a hole, of what its walk sees
 SEEDS = 10_000, 20_000  # of fillings: not of the samples, whose noise they would repeat
-WAYS = (  # how the half that is known is put back
+WAYS = (  # how what is known is put back
     {"known_noise": False},
     {"known_noise": True},
     {"known_noise": True, "repeats": 4},
@@ -105,7 +105,7 @@ def holes(model, whole, ways, times) -> dict:
     """Middles of the uppermost squares of pictures, filled in, in the model's units.
 
     By name: ``fillings``, (ways, n, HOLE, HOLE), and ``states``, (times, n, HOLE,
-    HOLE), where the walk of the first of the ways is at these times.
+    HOLE), where walks in the first of the ways are at these times.
     """
     net = model.of_width(WINDOW).model
     width, rim = whole[0].shape[-1], (WINDOW - HOLE) // 2

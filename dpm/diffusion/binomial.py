@@ -186,7 +186,7 @@ def log_prob(x, rate):
 def sample(rate, noise):
     """The bit of B(rate) that uniform `noise` in (0, 1) stands for."""
     check_broadcast(rate=rate, noise=noise)
-    return (noise < rate) * np.int8(1)
+    return (noise < rate) * np.int8(1)  # not astype: see `dpm.exact.losses`
 
 
 def noise(rng, shape):
