@@ -30,7 +30,10 @@ NEEDED = (
     "pytensor", "jax", "numpy", "scipy", "matplotlib", "pillow", "scikit-image",
     "scikit-learn",
 )  # fmt: skip
-PROOF = ("pytest", "pytest-xdist", "nbval", "hypothesis", "jupytext", "playwright")
+PROOF = (
+    "pytest", "pytest-timeout", "pytest-xdist", "nbval", "hypothesis", "jupytext",
+    "playwright",
+)  # fmt: skip
 BOOK = ("jupyter-book", "sphinx-book-theme", "sphinx-mathjax-offline")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 REMEDIES = {  # of data that may be missing

@@ -22,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
 PROOFS = ("hypothesis", "jupyter-book<2", "nbformat", "nbval", "psutil", "pytest",
-          "pytest-xdist", "playwright", "ruff", "sphinx-external-toc")  # fmt: skip
+          "pytest-timeout", "pytest-xdist", "playwright", "ruff",
+          "sphinx-external-toc")  # fmt: skip
 USE = """\
 import sys, dpm
 from dpm import evaluate, train
