@@ -26,6 +26,12 @@ CHROMIUM = next(
 )
 SOURCES = ("book", "dpm", "_config.yml", "_toc.yml")
 
+# Colours change at once: Chromium may draw no frames for a page that nobody sees, and
+# then its animations never end.
+STILL = (
+    "*, ::before, ::after { transition: none !important; animation: none !important }"
+)
+
 # What a page must not have, as functions of the page that list it.
 REWRAPPED = """() => [...document.querySelectorAll(".cell_output pre")].filter(p => {
   const style = getComputedStyle(p), line = parseFloat(style.lineHeight);
@@ -66,6 +72,11 @@ ALONE = """() => [...document.querySelectorAll("article span.math")].filter(form
   const before = formula.querySelector("mjx-container").getBoundingClientRect();
   return sign.width > 0 && sign.left < before.left;
 }).map(formula => formula.textContent)"""
+
+
+def until(page, condition, **more):
+    """Wait for a page, asking ten times a second and not once a frame: see STILL."""
+    page.wait_for_function(condition, polling=100, **more)
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +149,7 @@ def page(tab, html, request):
     tab.emulate_media(color_scheme="light")
     tab.goto((html / "book" / f"{request.param}.html").as_uri())
     if tab.locator(".math").count():
-        tab.wait_for_function("window.MathJax && MathJax.startup.promise")
+        until(tab, "window.MathJax && MathJax.startup.promise")
         tab.evaluate("MathJax.startup.promise")
     return tab
 
@@ -179,11 +190,11 @@ def test_a_page_is_light(page):
 def test_page_fits_a_telephone(page, scheme):
     page.set_viewport_size({"width": 390, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    until(page, f"document.documentElement.dataset.theme === '{scheme}'")
     assert page.trouble == []
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
-    page.wait_for_function(f"({TOO_WIDE})().length === 0")  # they get smaller
+    until(page, f"({TOO_WIDE})().length === 0")  # they get smaller
     assert page.evaluate(REWRAPPED) == []
     assert page.evaluate(BROKEN_NUMBERS) == []
     outside = """[...document.querySelectorAll(".animation button, .animation input")]
@@ -206,11 +217,10 @@ def test_page_fits_a_telephone(page, scheme):
 def test_axe_finds_nothing(page, scheme):
     """Formulas left out: they have MathML of their own."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.add_style_tag(content=STILL)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-    # Colours change slowly. Their promises are no use: one in some hundred never comes.
-    page.wait_for_function("document.getAnimations().length === 0")
+    until(page, f"document.documentElement.dataset.theme === '{scheme}'")
     found = axe.run(page, context={"exclude": [["mjx-container"]]})
     violations = found.response["violations"]
     assert [(v["id"], v["nodes"][0]["html"]) for v in violations] == []
@@ -219,7 +229,7 @@ def test_axe_finds_nothing(page, scheme):
 @pytest.mark.parametrize("page", ["forward"], indirect=True)
 def test_slider_turns_time(page):
     picture = page.locator(".animation img")
-    page.wait_for_function("document.querySelector('.animation img').src.length > 99")
+    until(page, "document.querySelector('.animation img').src.length > 99")
     before = picture.get_attribute("src")
     slider = page.locator(".animation input[type=range]")
     slider.evaluate("s => { s.value = 12; s.dispatchEvent(new Event('input')); }")
@@ -234,7 +244,7 @@ def test_solutions_open_by_one_click_and_on_paper(page):
     solution = page.locator("article details:has(> summary:text-is('Solution'))").first
     cell = page.locator("details:has(> summary:text-is('Solution')) + .cell details")
     solution.locator("summary").first.click()
-    page.wait_for_function("d => d.open", arg=cell.first.element_handle())
+    until(page, "d => d.open", arg=cell.first.element_handle())
     folded = page.locator("article details:not([open])")
     assert folded.count() > 0
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
