@@ -140,7 +140,9 @@ def unpacked(remote: Remote, folder: str) -> Path:
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_folder()) as temporary:
         with tarfile.open(archive) as tar:
-            tar.extractall(temporary, filter="data")
+            # An attribute, not an argument: Python 3.11.3 and before have neither.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(temporary)
         os.replace(Path(temporary) / folder, target)
     if given is None:
         shutil.rmtree(archive.parent, ignore_errors=True)
