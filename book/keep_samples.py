@@ -1,6 +1,6 @@
 """Draw and keep what the pages show of a kept model of images.
 
-    python book/keep_samples.py dead_leaves 64 --walks 9 --unit 1000
+    python book/keep_samples.py dead_leaves 64 --walks 9 --unit 1000 --held-out 400
     python book/keep_samples.py mnist_tails 1000 --scores 1000 --fill 200
     python book/keep_samples.py mnist_dense 1000 --limit 20
     python book/keep_samples.py cifar10 64 --walks 8 --unit 1000 --denoise 32
@@ -10,13 +10,14 @@ Writes ``book/checkpoints/NAME_samples.npz``: samples, as whole `unit`-ths of th
 from black to white, the first of them drawn from seed 0. A thousand steps of a large
 model take minutes, which a page has not. Where asked for it also holds the walks to the
 first samples, at some times, so that a page can walk the last steps again; K - L_null
-of held-out and of training pictures, each over all t, in bits per pixel; the first
-samples with their left halves filled in anew, twice in each of `WAYS`, and as many
-samples with each step taken as often as in the last of these ways; and the first
-held-out pictures under noise of variance 1 (in the model's units, from seed 1),
-denoised twice with the paper's constant factor, and twice from the state they are. Or,
-of textures, held-out pictures with a hole, filled in in the first of `WAYS`: the
-middle of the uppermost square of each, seen with pixels around it (`HOLE`, `WINDOW`).
+of held-out pictures, and with --scores of training pictures too, each over all t, in
+bits per pixel; the first samples with their left halves filled in anew, twice in each
+of `WAYS`, and as many samples with each step taken as often as in the last of these
+ways; and the first held-out pictures under noise of variance 1 (in the model's units,
+from seed 1), denoised twice with the paper's constant factor, and twice from the state
+they are. Or, of textures, held-out pictures with a hole, filled in in the first of
+`WAYS`: the middle of the uppermost square of each, seen with pixels around it (`HOLE`,
+`WINDOW`).
 """
 
 import argparse
@@ -139,6 +140,7 @@ def main(argv=None) -> int:
     parser.add_argument("--unit", type=int, default=255, help="grey levels kept (255)")
     parser.add_argument("--walks", type=int, default=0, help="so many ways to samples")
     parser.add_argument("--scores", type=int, default=0, help="K of so many pictures")
+    parser.add_argument("--held-out", type=int, default=0, help="or of held-out alone")
     parser.add_argument("--fill", type=int, default=0, help="halves of so many samples")
     parser.add_argument("--denoise", type=int, default=0, help="so many pictures")
     parser.add_argument("--holes", type=int, default=0, help="filled in so many ways")
@@ -165,7 +167,8 @@ def main(argv=None) -> int:
         known = arrays["samples"][: args.fill] / args.unit
         arrays["fillings"] = whole(fill(model, known.clip(0, 1)))
         arrays["again"] = whole(again(model, args.fill))
-    if args.scores or args.denoise or args.holes:
+    held_out = args.scores or args.held_out
+    if held_out or args.denoise or args.holes:
         data = model.recipe.load_data()
     if args.denoise:
         arrays["denoised"] = whole(denoise(model, data.X_test[: args.denoise]))
@@ -173,8 +176,9 @@ def main(argv=None) -> int:
         shift, scale = model.meta["data"]["shift"], model.meta["data"]["scale"]
         found = holes(model, data.whole, WAYS[: args.holes], times)
         arrays |= {name: whole(X * scale + shift) for name, X in found.items()}
+    if held_out:
+        arrays["K_test"] = scores(model, data.X_test, held_out)
     if args.scores:
-        arrays["K_test"] = scores(model, data.X_test, args.scores)
         arrays["K_train"] = scores(model, data.X_train, args.scores)
     kept = {"report": model.meta["report"], "seed": 0, "unit": args.unit}
     kept["guess_limit"] = args.limit
