@@ -3,6 +3,7 @@
 A Sphinx extension, named in `_config.yml`. It
 
 - keeps a comma with the formula before it, and enters each equation into the index;
+- shows code without the comments that are for the formatter;
 - enters the words of the glossary too, in both languages;
 - leads from equations that docstrings name to the chapters, from the chapters'
   equations to their checks in the ledger and back, and from names of the package, in
@@ -75,6 +76,22 @@ class Punctuation(SphinxTransform):
                 siblings[place + 1] = nodes.Text(siblings[place + 1][len(after) :])
             if before:
                 siblings[place - 1] = nodes.Text(siblings[place - 1][: -len(before)])
+
+
+class PlainCode(SphinxTransform):
+    """A cell without the comments that tell the formatter to leave it as it is.
+
+    Those who read the page have no use for them; the notebook keeps them.
+    """
+
+    default_priority = 840
+
+    def apply(self, **kwargs):
+        for block in self.document.findall(nodes.literal_block):
+            text = re.sub(r" *# fmt: skip$", "", block.astext(), flags=re.M)
+            if text != block.astext():
+                block.children, block.rawsource = [], text
+                block += nodes.Text(text)
 
 
 class EquationIndex(SphinxTransform):
@@ -338,6 +355,7 @@ def link_equations(app, what, name, obj, options, lines) -> None:
 def setup(app):
     register_plugin("pybtex.style.formatting", "as_cited", Works)
     app.add_transform(Punctuation)
+    app.add_transform(PlainCode)
     app.add_transform(EquationIndex)
     app.add_transform(TermIndex)
     app.connect("autodoc-process-docstring", link_equations, priority=400)

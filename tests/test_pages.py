@@ -350,6 +350,13 @@ def test_a_dead_link_is_found(tmp_path):
     assert dead_links(parsed(path.parent)) == ["page.html: #there"]
 
 
+def test_code_is_shown_without_words_for_the_formatter(html, pages):
+    page = pages[html / "book" / "mnist.html"]
+    code = "".join(page.xpath("//pre//text()"))
+    assert "fmt: skip" in (ROOT / "book" / "mnist.ipynb").read_text(encoding="utf8")
+    assert "plt.show()" in code and "fmt: skip" not in code
+
+
 def test_pages_describe_themselves(pages):
     texts = {
         path: page.xpath("//meta[@name='description']/@content")[0]
