@@ -19,8 +19,8 @@ HEAD = """# Reading and running times
 
 How long a chapter takes to read, at {rate} words a minute (formulas and code are not
 counted, nor the time to think about them), and how many processor seconds its cells
-take to run, the start of Python included. The tests measured them on two cores, with
-nothing compiled before.
+take to run, the start of Python included. The tests measured them on two slow cores,
+with nothing compiled before; fast ones took less than half of it.
 
 | chapter | words | minutes to read | seconds to run |
 |---|---:|---:|---:|
