@@ -10,42 +10,24 @@ A Sphinx extension, named in `_config.yml`. It
   the ledger and on the page about the port, to the reference;
 - gives each page its description, the sentence of the road on the welcome page;
 - prints works in the list of references as the chapters cite them;
-- copies those parts of MathJax that the pages load, and none of what they do not;
-- keeps of the theme's icons those that are shown;
-- offers notebooks for download without their outputs, which the page shows already;
+- makes what a reader loads light (`light.py`);
 - writes the texts from which a search, opened from disk, takes its excerpts.
 """
 
-import importlib.util
 import json
-import logging
 import re
-import shutil
 from html import escape
 from pathlib import Path
 
 import lxml.html
-import nbformat
 from docutils import nodes
-from fontTools import subset
+from light import make_light
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.unsrt import Style
 from pybtex.style.labels import BaseLabelStyle
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
-MATHJAX = (  # what `loader` in _config.yml names, and what that loads
-    "startup.js",
-    "core.js",
-    "input/tex.js",
-    "input/tex/extensions",
-    "output/chtml.js",
-    "output/chtml/fonts",
-    "a11y/assistive-mml.js",
-)
-ICON_RULE = re.compile(
-    r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+\"\}"  # .fa-moon:before{...}
-)
 PARSER = lxml.html.HTMLParser(encoding="utf8", remove_comments=True)
 ROAD = re.compile(r"^\d+\. \[[^\]]*\]\((\w+)\.ipynb\): ((?:.|\n {2,})*)", re.M)
 
@@ -214,78 +196,6 @@ def describe(app, pagename, templatename, context, doctree):
     context["metatags"] = context.get("metatags", "") + tag
 
 
-def copy_mathjax(static: Path) -> None:
-    package = importlib.util.find_spec("sphinx-mathjax-offline")
-    source = Path(package.submodule_search_locations[0]) / "static" / "mathjax"
-    for name in MATHJAX:
-        target = static / "mathjax" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (source / name).is_dir():
-            unused = shutil.ignore_patterns("all-packages.js")
-            shutil.copytree(source / name, target, dirs_exist_ok=True, ignore=unused)
-        else:
-            shutil.copy(source / name, target)
-
-
-def keep_icons(out: Path) -> None:
-    """Of the theme's 2,000 icons, those on our pages, from its own font and rules."""
-    static = out / "_static"
-    pages = "".join(p.read_text(encoding="utf8") for p in out.rglob("*.html"))
-    shown = {f".{name}:before" for name in re.findall(r"\bfa-[a-z-]+", pages)}
-    sheet = static / "styles" / "pydata-sphinx-theme.css"
-    fonts = static / "vendor" / "fontawesome" / "webfonts"
-    if not fonts.is_dir():  # done by an earlier build, whose files still stand
-        return
-
-    def keep(rule):
-        names = set(rule[0].partition("{")[0].split(","))
-        return rule[0] if names & shown else ""
-
-    rules = ICON_RULE.sub(keep, sheet.read_text(encoding="utf8"))
-    rules = re.sub(r"url\([^)]*fa-solid-900\.woff2\)[^,]*,", "", rules)
-    sheet.write_text(rules, encoding="utf8")
-    text = rules + (static / "styles" / "sphinx-book-theme.css").read_text("utf8")
-    codes = {int(code, 16) for code in re.findall(r"\"\\(f[0-9a-f]{3})\"", text)}
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
-    options = subset.Options()
-    font = subset.load_font(str(fonts / "fa-solid-900.ttf"), options)
-    chosen = subset.Subsetter(options)
-    chosen.populate(unicodes=codes)
-    chosen.subset(font)
-    shutil.rmtree(fonts)
-    fonts.mkdir()
-    subset.save_font(font, str(fonts / "fa-solid-900.ttf"), options)
-    script = static / "scripts" / "fontawesome.js"  # would draw what the font shows
-    script.write_text("// not needed: the icons are a font\n", encoding="utf8")
-
-
-def search_on_its_page(out: Path) -> None:
-    """Load the index of all words, larger than most pages, where it is used."""
-    names = "_static/searchtools|_static/language_data|searchindex"
-    script = rf'<script src="[./]*({names})\.js[^"]*"></script>'
-    for path in out.rglob("*.html"):
-        if path.name != "search.html":
-            page = path.read_text(encoding="utf8")
-            path.write_text(re.sub(script, "", page), encoding="utf8")
-
-
-def slim(static: Path) -> None:
-    """Remove what no page asks for."""
-    for path in static.rglob("*.map"):
-        path.unlink()
-    shutil.rmtree(static / "locales", ignore_errors=True)
-
-
-def bare_notebooks(sources: Path) -> None:
-    """Downloads are to be run: without outputs all of them weigh less than one did."""
-    for path in sources.rglob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, path)
-
-
 def outline(tag) -> str:
     """A section with its name, and its text without tags, for excerpts.
 
@@ -334,13 +244,9 @@ def write_texts(out: Path) -> None:
 def finish(app, error):
     """After the pages are written."""
     if error is None and app.builder.format == "html":
-        out, static = Path(app.outdir), Path(app.outdir) / "_static"
-        copy_mathjax(static)
-        keep_icons(out)
-        search_on_its_page(out)
-        slim(static)
-        bare_notebooks(out / "_sources")
+        out = Path(app.outdir)
         write_texts(out)
+        make_light(out)
 
 
 def link_equations(app, what, name, obj, options, lines) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 
 from dpm.blocks.checkpoint import write_whole
+from dpm.inline import sharp_figures
 from dpm.player import player
 
 DATA, NOISE, MODEL = "#1f5fa8", "#7a7a7a", "#c2571a"  # readable without colour vision
@@ -29,6 +30,7 @@ STYLE = {
 def use_style() -> None:
     """Set the book's look for all figures that follow."""
     plt.rcParams.update(STYLE)
+    sharp_figures()
 
 
 def scatter(ax, X, title="", color=DATA, limit=3.0):

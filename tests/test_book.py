@@ -113,7 +113,7 @@ def test_pictures_have_alt_text(path):
     for cell in code_cells(path):
         data = {kind for o in cell.outputs for kind in o.get("data", {})}
         html = "".join(o.get("data", {}).get("text/html", "") for o in cell.outputs)
-        if "image/png" in data or "<img" in html:
+        if "image/svg+xml" in data or "<img" in html:
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             assert len(alt.split()) >= 10, f"describe the picture of: {cell.source}"
         for image in re.findall(r"<img[^>]*>", html):
@@ -125,7 +125,11 @@ def test_pictures_have_captions_and_names_of_their_own():
     names = []
     for path in NOTEBOOKS:
         for cell in code_cells(path):
-            pictures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+            kinds = [kind for o in cell.outputs for kind in o.get("data", {})]
+            assert "image/png" not in kinds, (
+                "sharp figures: viz.use_style() comes first"
+            )
+            pictures = [kind for kind in kinds if kind == "image/svg+xml"]
             if not pictures:
                 continue
             assert len(pictures) == 1, "two figures would share one name"
