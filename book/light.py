@@ -156,7 +156,10 @@ def with_light_pixels(path: Path) -> None:
 
 
 def dress_figures(out: Path) -> None:
-    """Each figure in a box, with its size; class `drawn` says: no picture in it."""
+    """Each figure in a box, with its size.
+
+    Its class says `drawn` where no picture is in it, `worded` where it has letters.
+    """
 
     def dressed(found):
         if found[0].startswith("<img width="):  # by an earlier build
@@ -167,6 +170,7 @@ def dress_figures(out: Path) -> None:
             return found[0]
         width, height = (round(float(each) * 96 / 72) for each in size.groups())
         kind = "picture" if PICTURES in svg else "picture drawn"
+        kind += " worded" if 'id="text_1"' in svg else ""
         tag = found[0].replace("<img ", f'<img width="{width}" height="{height}" ')
         return f'<div class="{kind}" style="--width: {width}px">{tag}</div>'
 

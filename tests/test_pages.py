@@ -74,7 +74,7 @@ UNREADABLE = """() => [...document.querySelectorAll("div.math")].filter(d => {
   return d.scrollWidth > d.clientWidth + 1 && !moved
     || parseFloat(getComputedStyle(formula).fontSize) < 12;
 }).map(d => d.id || d.textContent)"""
-SMALL_TYPE = """() => [...document.querySelectorAll("article .picture > img")].filter(
+SMALL_TYPE = """() => [...document.querySelectorAll("article .worded > img")].filter(
   image => image.getBoundingClientRect().width < 0.6 * image.getAttribute("width")
 ).map(image => image.alt)"""
 ALONE = """() => [...document.querySelectorAll("article span.math")].filter(formula => {
