@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,8 +87,20 @@ def test_a_chapter_as_text_holds_its_equations_and_no_others():
         for entry in catalogue.ledger().values():
             mine = entry.chapter == chapter
             assert (f"**Eq. {entry.number}** in " in text) == mine
-            assert not mine or entry.latex in text and entry.compares in text
+            assert not mine or entry.latex in text
+            assert not mine or catalogue.typeset(entry.compares) in text
             assert not mine or all(f"`{name}`" in text for name in entry.functions)
+
+
+def test_symbols_in_a_sentence_are_set_as_mathematics():
+    words = "L of pi given x^(t-1) and x^0, with p(x^T) r(x^0) at t = 2: a pixel's K."
+    assert catalogue.typeset(words) == (
+        r"$L$ of $\pi$ given $\mathbf x^{(t-1)}$ and $\mathbf x^{(0)}$, with "
+        r"$p(\mathbf x^{(T)})$ $r(\mathbf x^{(0)})$ at $t = 2$: a pixel's $K$."
+    )
+    for entry in catalogue.ledger().values():
+        left = re.sub(r"\$[^$]*\$", "", catalogue.typeset(entry.compares))
+        assert not re.search(r"[\^\\]|\b(Sigma|beta|pi|mu)\b", left)
 
 
 def test_a_chapter_without_equations_is_refused():
