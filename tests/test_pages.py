@@ -75,7 +75,8 @@ UNREADABLE = """() => [...document.querySelectorAll("div.math")].filter(d => {
     || parseFloat(getComputedStyle(formula).fontSize) < 12;
 }).map(d => d.id || d.textContent)"""
 SMALL_TYPE = """() => [...document.querySelectorAll("article .worded > img")].filter(
-  image => image.getBoundingClientRect().width < 0.6 * image.getAttribute("width")
+  image => image.offsetParent
+    && image.getBoundingClientRect().width < 0.6 * image.getAttribute("width")
 ).map(image => image.alt)"""
 ALONE = """() => [...document.querySelectorAll("article span.math")].filter(formula => {
   const text = formula.nextSibling;
@@ -201,34 +202,35 @@ def test_a_page_is_light(page):
     assert size < 2_500_000
 
 
-@pytest.mark.parametrize("page", ["results"], indirect=True)
-def test_styles_that_are_left_out_change_no_pixel(page, html):
-    """The page with the theme's own sheets, as far as ours leaves rules out of them."""
-    found = importlib.util.find_spec("pydata_sphinx_theme").submodule_search_locations[
-        0
-    ]
-    sheets = Path(found) / "theme" / "pydata_sphinx_theme" / "static" / "styles"
+def test_styles_that_are_left_out_change_nothing(browser, html):
+    """Properties of a third of the tags, with our sheet and with the theme's own."""
+    theme = importlib.util.find_spec("pydata_sphinx_theme").origin
+    sheets = Path(theme).parent / "theme" / "pydata_sphinx_theme" / "static" / "styles"
     ours = html / "_static" / "styles" / "pydata-sphinx-theme.css"
     theirs = (sheets / ours.name).read_text(encoding="utf8")
     assert len(ours.read_text(encoding="utf8")) < 0.7 * len(theirs)
+    page = browser.new_page()
+    page.goto((html / "book" / "welcome.html").as_uri())
     page.add_style_tag(content=STILL)
-    looks = "[...document.querySelectorAll('body, body *')].map(tag => {\
-      const style = getComputedStyle(tag);\
-      return [...style].map(name => style.getPropertyValue(name)).join(';');})"
+    looks = """[...document.querySelectorAll("body *")]
+      .filter((_, number) => number % 3 === 0).map(tag => {
+        const style = getComputedStyle(tag);
+        return [...style].map(name => style.getPropertyValue(name)).join(";");
+      })"""
     before = page.evaluate(looks)
     whole = ours.with_name("whole.css")  # beside ours, for the font that it names
     whole.write_text(theirs, encoding="utf8")
-    page.evaluate(
-        """name => new Promise(loaded => {
+    swap = """name => new Promise(loaded => {
       const sheet = document.querySelector("link[href*='styles/pydata-sphinx-theme']");
       sheet.onload = () => document.fonts.ready.then(() => loaded());
       sheet.href = sheet.href.replace(/[^\\/]*$/, name);
-    })""",
-        whole.name,
-    )
+    })"""
+    page.evaluate(swap, whole.name)
+    after = page.evaluate(looks)
+    page.close()
     whole.unlink()
-    assert len(before) > 1000
-    assert page.evaluate(looks) == before
+    assert len(before) > 200
+    assert after == before
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
