@@ -4,7 +4,10 @@
 
 Trains the default MNIST model on batches of 512 random images, each way in processes of
 its own, in turns, and prints the ratio of the shortest steps, and of the medians. Aim:
-at most 1.05. Where others use the machine the median says more of them. Needs two
+at most 1.05. The control: two processes that do not speak, each with half of the
+images, draws and all. What they take beyond the one process is not the messages: it is
+what each does for itself (the update of all parameters), and the memory that both want.
+Where others use the machine the median says more of them. Needs two
 cores, and more do not help: processes are pinned. The costs of both must agree.
 
 Then the estimate on paper, from what was measured here: `step_seconds` for a batch of
@@ -152,20 +155,25 @@ def measured(n_processes: int, cores: list, batch: int, repeats: int) -> dict:
     return json.loads(said[0].strip().splitlines()[-1])
 
 
-def compare(cores, repeats: int, turns: int) -> tuple[dict, dict]:
-    """Both ways in turns; what each found, with the median of its steps."""
-    ways = {"one": (1, [set(cores)]), "two": (2, [{core} for core in cores])}
+def compare(cores, repeats: int, turns: int) -> tuple[dict, dict, dict]:
+    """All ways in turns; what each found, with the median of its steps."""
+    each = [{core} for core in cores]
+    ways = {
+        "one": (1, [set(cores)], BATCH),
+        "two": (2, each, BATCH),
+        "apart": (1, each, BATCH // 2),
+    }
     found = {name: [] for name in ways}
     for _ in range(turns):
         for name, way in ways.items():
-            found[name].append(measured(*way, BATCH, repeats))
+            found[name].append(measured(*way, repeats))
     for results in found.values():
         for kind, choose in (("median", statistics.median), ("shortest", min)):
             steps = [result["step"][kind] for result in results]
             results[0]["step"][kind] = choose(steps)
-    one, two = found["one"][0], found["two"][0]
+    one, two, apart = (found[name][0] for name in ways)
     np.testing.assert_allclose(one["costs"][:5], two["costs"][:5], rtol=1e-4)
-    return one, two
+    return one, two, apart
 
 
 def estimate(per_image, fixed, n_bytes, latency) -> None:
@@ -200,14 +208,14 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         sys.exit("two cores are needed")
-    one, two = compare(cores, args.repeats, args.turns)
+    one, two, apart = compare(cores, args.repeats, args.turns)
     n_bytes = 4 * two["parameters"]
     for kind in ("shortest", "median"):
-        both = one["step"][kind], two["step"][kind]
+        base, both, silent = (way["step"][kind] for way in (one, two, apart))
         print(
-            f"a step of {BATCH} images, {kind}: one process with two threads "
-            f"{both[0]:.3f} s, two with one each {both[1]:.3f} s, "
-            f"{both[1] / both[0]:.2f} times it"
+            f"a step of {BATCH} images, {kind}: one process of two threads "
+            f"{base:.3f} s, two of one {both:.3f} s, {both / base:.2f} times it, "
+            f"two that do not speak {silent:.3f} s, {silent / base:.2f} times it"
         )
     print(f"gradients: {n_bytes / 1e6:.1f} MB a step, of which the dense pathway has "
           f"{two['dense'] / two['parameters']:.0%}")  # fmt: skip
