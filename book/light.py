@@ -23,7 +23,7 @@ import nbformat
 from fontTools import subset
 from PIL import Image
 
-from dpm.inline import PICTURES
+from dpm.inline import EMBEDDED, PICTURES
 
 MATHJAX = (  # what `loader` in _config.yml names, and what that loads
     "startup.js",
@@ -112,7 +112,7 @@ def bare_notebooks(sources: Path) -> None:
 
 
 def used_styles(out: Path) -> None:
-    """Rules for classes that nothing names are left out: most of the theme's."""
+    """Leave out rules for classes that nothing names: a third of the theme's sheet."""
     files = [*out.rglob("*.html"), *(out / "_static").rglob("*.js")]
     words = set()
     for path in files:
@@ -135,12 +135,9 @@ def used_styles(out: Path) -> None:
         sheet.write_text(text, encoding="utf8")
 
 
-EMBEDDED = re.compile(r"data:image/png;base64,([^\"]*)")
-
-
 def lossless(found) -> str:
     """An embedded PNG as the same pixels in WebP, where that is shorter."""
-    png = base64.b64decode(found[1].replace("\\\n", ""))
+    png = base64.b64decode(found[2])
     file = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
         picture.save(file, "webp", lossless=True, quality=80, exact=True)

@@ -21,10 +21,10 @@ CORNERS = 2000  # of a filled shape, likewise
 HEAVY = 200_000  # characters of an SVG
 SHAPE = re.compile(r" (?:d|x|y)=\"[^\"]*\"")
 PICTURES = "holds pictures"  # among the keywords of such an SVG
-EMBEDDED = re.compile(r"(?<=data:image/png;base64,)[^\"]*")
+EMBEDDED = re.compile(r"(data:image/png;base64,)([^\"]*)")  # a PNG in a text
 
 
-def is_heavy(artist) -> bool:
+def _is_heavy(artist) -> bool:
     """Whether pixels are lighter than shapes."""
     if isinstance(artist, Line2D):
         return artist.get_marker() != "None" and len(artist.get_xdata()) >= CLOUD
@@ -35,13 +35,25 @@ def is_heavy(artist) -> bool:
     return isinstance(artist, QuadMesh)
 
 
-def rounded(shape) -> str:
+def _rounded(shape) -> str:
     """The numbers of an attribute to a hundredth of a point."""
     return re.sub(r"-?\d+\.\d{3,}", lambda n: f"{float(n[0]):.2f}", shape[0])
 
 
 def lighter(png: str) -> str:
-    """The same picture in base64, without what its channels say twice."""
+    """The same picture, without what its channels say twice.
+
+    Parameters
+    ----------
+    png : str
+        In base64.
+
+    Returns
+    -------
+    str
+        A PNG of the same pixels in base64: of grey levels, of at most 256 colours, or
+        without transparency, where that is all there is.
+    """
     with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
         pixels = np.asarray(picture.convert("RGBA"))
     colors, which = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
@@ -59,14 +71,23 @@ def lighter(png: str) -> str:
 
 
 def as_svg(fig) -> str | None:
-    """The figure as SVG, the same in every run; None where nothing is in it."""
+    """A figure as SVG, the same in every run.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure
+
+    Returns
+    -------
+    str or None
+        Where pictures are in it, `PICTURES` stands among its keywords. None of a figure
+        in which nothing is drawn.
+    """
     from IPython.core.pylabtools import print_figure
 
-    for artist in fig.findobj(is_heavy):
+    for artist in fig.findobj(_is_heavy):
         artist.set_rasterized(True)
-    words = dict.fromkeys(
-        ("Creator", "Date", "Format", "Type")
-    )  # the same in every run
+    words = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # leave them out
     if any(ax.images for ax in fig.axes):
         words["Keywords"] = [PICTURES]
     for dpi in (2 * fig.dpi, fig.dpi):
@@ -74,8 +95,8 @@ def as_svg(fig) -> str | None:
             text = print_figure(fig, fmt="svg", dpi=dpi, metadata=words)
         if not text:
             return None
-        text = EMBEDDED.sub(lambda found: lighter(found[0]), text)
-        text = SHAPE.sub(rounded, text)
+        text = EMBEDDED.sub(lambda found: found[1] + lighter(found[2]), text)
+        text = SHAPE.sub(_rounded, text)
         if len(text) <= HEAVY:
             break
     return text
@@ -83,8 +104,8 @@ def as_svg(fig) -> str | None:
 
 def sharp_figures() -> None:
     """Let the notebook that runs this keep its figures so; elsewhere do nothing."""
-    from_notebook = sys.modules.get("IPython")
-    shell = from_notebook and from_notebook.get_ipython()
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
     if shell:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 

@@ -9,6 +9,8 @@ import matplotlib.pyplot as plt
 from matplotlib.animation import FuncAnimation
 from PIL import Image
 
+from dpm.inline import EMBEDDED
+
 ICONS = {
     "minus": "&minus;",
     "fast-backward": "|&#x25C0;",
@@ -45,10 +47,8 @@ def player(fig, draw, n_frames: int, label: str, n_colors: int | None = None) ->
     html = FuncAnimation(fig, draw, frames=n_frames).to_jshtml(default_mode="once")
     plt.close(fig)
     if n_colors is not None:
-        html = re.sub(
-            r"(data:image/png;base64,)([^\"]*)",
-            lambda found: found[1] + with_fewer_colors(found[2], n_colors),
-            html,
+        html = EMBEDDED.sub(
+            lambda found: found[1] + with_fewer_colors(found[2], n_colors), html
         )
     return make_self_contained(html, label)
 

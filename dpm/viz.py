@@ -28,7 +28,7 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set the book's look for all figures that follow."""
+    """Set the book's look for all figures that follow, kept as `dpm.inline` says."""
     plt.rcParams.update(STYLE)
     sharp_figures()
 

@@ -11,8 +11,6 @@ from PIL import Image
 
 from dpm import inline, viz
 
-EMBEDDED = re.compile(r"data:image/png;base64,([^\"]*)")
-
 
 @pytest.fixture
 def drawn():
@@ -59,7 +57,7 @@ def test_clouds_and_maps_are_pixels_and_few_points_are_not(drawn):
 
 def test_a_hundredth_of_a_point_is_enough(drawn):
     text = drawn(lambda ax: ax.plot(np.sin(np.arange(200)), "s-"))
-    numbers = re.findall(r" (?:d|x|y)=\"[^\"]*\"", text)
+    numbers = inline.SHAPE.findall(text)
     assert len(numbers) > 50
     assert not re.search(r"\.\d{3}", "".join(numbers))
 
@@ -74,11 +72,11 @@ def test_pictures_are_named_as_such_and_two_pixels_stand_for_one(drawn):
     size = {"figsize": (1, 1), "dpi": 50, "layout": "none"}
     text = drawn(draw, **size)
     assert inline.PICTURES in text
-    (png,) = EMBEDDED.findall(text)
+    ((_, png),) = inline.EMBEDDED.findall(text)
     assert pixels(png).shape == (100, 100, 4)
     heavy = np.random.default_rng(0).random((600, 600))
     text = drawn(lambda ax: ax.imshow(heavy), figsize=(6, 6), dpi=100, layout="none")
-    assert max(pixels(EMBEDDED.findall(text)[0]).shape) < 600, "one for one"
+    assert max(pixels(inline.EMBEDDED.findall(text)[0][1]).shape) < 600, "one for one"
 
 
 def test_no_pixel_is_changed_when_channels_are_saved():

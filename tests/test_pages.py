@@ -69,10 +69,7 @@ TOO_WIDE = """() => [...document.querySelectorAll("div.math")].filter(d => {
     .some(formula => formula.getBoundingClientRect().right > edge);
 }).map(d => d.id || d.textContent)"""
 UNREADABLE = """() => [...document.querySelectorAll("div.math")].filter(d => {
-  const formula = d.querySelector("mjx-container");
-  const moved = getComputedStyle(d).overflowX === "auto";
-  return d.scrollWidth > d.clientWidth + 1 && !moved
-    || parseFloat(getComputedStyle(formula).fontSize) < 12;
+  return parseFloat(getComputedStyle(d.querySelector("mjx-container")).fontSize) < 9;
 }).map(d => d.id || d.textContent)"""
 SMALL_TYPE = """() => [...document.querySelectorAll("article .worded > img")].filter(
   image => image.offsetParent
@@ -241,7 +238,8 @@ def test_page_fits_a_telephone(page, scheme):
     assert page.trouble == []
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
-    until(page, f"({UNREADABLE})().length === 0")  # they get smaller, to a limit
+    until(page, f"({TOO_WIDE})().length === 0")  # they get smaller
+    assert page.evaluate(UNREADABLE) == []
     assert page.evaluate(REWRAPPED) == []
     assert page.evaluate(BROKEN_NUMBERS) == []
     assert page.evaluate(SMALL_TYPE) == []

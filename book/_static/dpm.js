@@ -25,7 +25,7 @@ function openForPrinting() {
 
 /* A formula that is wider than the page gets smaller, to a limit: what is still too long
    can be moved sideways. */
-const SMALLEST = 0.75;
+const SMALLEST = 0.58;
 function fitFormulas() {
   const boxes = [...document.querySelectorAll("div.math")];
   boxes.forEach((box) => box.style.removeProperty("--fit"));

@@ -7,7 +7,8 @@ The recipe is made smaller and shorter, and trained once as it is and once witho
 of its options, from the same start, with the same draws; all of it again with another
 seed. Printed, and kept in ``book/checkpoints/ablations_NAME.npz`` for the book: K over
 all t on held-out pictures, the squared error of the picture that the model sees at a
-log signal-to-noise ratio of 1, and processor seconds of the training.
+log signal-to-noise ratio of 1, and processor seconds of the training. Rows that the
+file holds already are not trained again: a stopped run goes on where it was.
 """
 
 import dataclasses
@@ -78,31 +79,47 @@ def measure(recipe, data, n: int) -> tuple:
     return bits_per_pixel_above_null(model, K), float(error[0]), seconds
 
 
+def begun(file: Path, settings: dict) -> dict:
+    """The columns of an earlier run with these settings; empty ones without a file."""
+    if not file.exists():
+        return {"K": [], "error": [], "seconds": []}
+    arrays, meta = checkpoint.load(file)
+    n = len(meta["variants"])
+    asked = {**settings, "variants": settings["variants"][:n]}
+    if {key: meta[key] for key in asked} != asked:
+        sys.exit(f"{file} is of other settings; move it away: {meta}")
+    return {name: list(arrays[name]) for name in ("K", "error", "seconds")}
+
+
 def main(name: str) -> None:
     """Train them all, print a table, and keep it."""
     steps, n, layers = SMALLER[name]
     recipe = changed(named("pictures", name), {"model_args": layers})
     data = recipe.load_data()
     variants = {"as it is": {}, **WITHOUT[name]}
-    K, error, seconds = [], [], []
+    file = KEPT / f"ablations_{name.lower()}.npz"
+    settings = {"variants": list(variants), "steps": steps, "layers": layers}
+    columns = begun(file, settings)
     print(f"{name}: K - L_null [bits/pixel], squared error at log SNR {LOG_SNR:g}, s")
-    for label, change in variants.items():
-        found = [
-            measure(changed(recipe, change, decay_steps=steps, seed=seed), data, n)
-            for seed in SEEDS
-        ]
-        for kept, values in zip(
-            (K, error, seconds), zip(*found, strict=True), strict=True
-        ):
-            kept.append(values)
-        means = " and ".join(f"{each.mean():6.3f}" for each in K[-1])
-        errors = " and ".join(f"{each:.4f}" for each in error[-1])
-        print(f"{label:>20} {means}, {errors}, {np.mean(seconds[-1]):4.0f}", flush=True)
-        arrays = {"K": np.array(K, "float32"), "error": np.array(error)}
-        arrays |= {"seconds": np.array(seconds), "log_snr": np.array(LOG_SNR)}
-        done = list(variants)[: len(K)]
-        meta = {"variants": done, "steps": steps, "layers": layers}
-        checkpoint.save(KEPT / f"ablations_{name.lower()}.npz", arrays, meta)
+    for row, (label, change) in enumerate(variants.items()):
+        if row == len(columns["K"]):
+            found = [
+                measure(changed(recipe, change, decay_steps=steps, seed=seed), data, n)
+                for seed in SEEDS
+            ]
+            for column, values in zip(
+                columns.values(), zip(*found, strict=True), strict=True
+            ):
+                column.append(np.array(values))
+            arrays = {key: np.array(column) for key, column in columns.items()}
+            arrays |= {"K": arrays["K"].astype("float32"), "log_snr": np.array(LOG_SNR)}
+            checkpoint.save(
+                file, arrays, {**settings, "variants": list(variants)[: row + 1]}
+            )
+        means = " and ".join(f"{each.mean():6.3f}" for each in columns["K"][row])
+        errors = " and ".join(f"{each:.4f}" for each in columns["error"][row])
+        spent = np.mean(columns["seconds"][row])
+        print(f"{label:>20} {means}, {errors}, {spent:4.0f}", flush=True)
 
 
 if __name__ == "__main__":

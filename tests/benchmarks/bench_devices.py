@@ -5,8 +5,7 @@
 Trains the default MNIST model on batches of 512 random images, each way in processes of
 its own, in turns, and prints the ratio of the shortest steps, and of the medians. Aim:
 at most 1.05. The control: two processes that do not speak, each with half of the
-images, draws and all. What they take beyond the one process is not the messages: it is
-what each does for itself (the update of all parameters), and the memory that both want.
+images, draws and all. What two joined ones take beyond these is what joining costs.
 Where others use the machine the median says more of them. Needs two
 cores, and more do not help: processes are pinned. The costs of both must agree.
 
