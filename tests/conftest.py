@@ -21,7 +21,7 @@ os.environ.setdefault("NUMBA_OPT", "1")
 # thousands of small objects, are not looked through for garbage at every thousandth.
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**28))  # bytes
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**30))
-gc.set_threshold(100_000, 20, 50)
+gc.set_threshold(1_000_000, 10, 10)
 
 # What one process compiled the others read: workers, kernels and commands.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
