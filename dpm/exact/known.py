@@ -183,12 +183,14 @@ class KnownMixture:
             total = self._total[t]
             mu, variance = self._components(t)
             gain = self.sigma**2 * pt.sqrt(1.0 - total) / variance
-            mean = self.means + gain * (X[:, None] - mu)  # x^0 given x^t, component
+            away = X[:, told][:, None] - mu[:, told]
+            mean = self.means[:, told] + gain * away  # x^0 given x^t, component
             left = self.sigma**2 * total / variance
             spread = pt.sqrt(left + sigma_r[told] ** 2)
-            log_p = gaussian.log_prob(y[told], mean[:, :, told], spread).sum(axis=-1)
-            share = self._responsibilities(X, t)
-            return pt.logsumexp(pt.log(share) + log_p, axis=1)
+            log_p = gaussian.log_prob(y[told], mean, spread).sum(axis=-1)
+            log_joint = self._log_joint(X, t)
+            both = pt.logsumexp(log_joint + log_p, axis=1)
+            return both - pt.logsumexp(log_joint, axis=1)
 
         return log_r
 
