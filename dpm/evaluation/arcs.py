@@ -134,11 +134,12 @@ def _share(patch, reach, inside) -> float:
         one, other = (
             (near == p[edge][:, None]).astype(np.float32) for p in (a, b)
         )  # (n_edges, pixels)
-        wrong = [
-            front.sum(axis=1, keepdims=True) - front @ inside + back @ inside
-            for front, back in ((one, other), (other, one))
-        ]  # pixels of the front patch outside a disc, and of the other inside
+        more = (one - other) @ inside  # pixels of one inside a disc, less of the other
+        # a disc is wrong by the front's pixels outside of it and the other's inside
+        wrong = np.minimum(
+            one.sum(axis=1) - more.max(axis=1), other.sum(axis=1) + more.min(axis=1)
+        )
         n_edges += len(near)
         if len(near):
-            n_parted += (np.minimum(*wrong).min(axis=1) < 0.5).sum()
+            n_parted += (wrong < 0.5).sum()
     return n_parted / n_edges if n_edges else np.nan
