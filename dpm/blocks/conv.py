@@ -186,8 +186,8 @@ class Correlate(_Sliding):
         shape = (n, _size(h, k_h, self.pad[0]), _size(w, k_w, self.pad[1]), o)
         return Apply(self, [X, K], [pt.tensor(dtype=X.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph, node, shapes):
-        (n, h, w, _), (k_h, k_w, _, o) = shapes
+    def infer_shape(self, *given):
+        (n, h, w, _), (k_h, k_w, _, o) = given[-1]  # PyTensor 3.3 hands on no graph
         return [(n, _size(h, k_h, self.pad[0]), _size(w, k_w, self.pad[1]), o)]
 
     def pullback(self, inputs, outputs, cotangents):
@@ -214,8 +214,8 @@ class CorrelateWeights(_Sliding):
         shape = (_size(h, g_h, self.pad[0]), _size(w, g_w, self.pad[1]), c, o)
         return Apply(self, [X, G], [pt.tensor(dtype=X.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph, node, shapes):
-        (_, h, w, c), (_, g_h, g_w, o) = shapes
+    def infer_shape(self, *given):
+        (_, h, w, c), (_, g_h, g_w, o) = given[-1]
         return [(_size(h, g_h, self.pad[0]), _size(w, g_w, self.pad[1]), c, o)]
 
     def pullback(self, inputs, outputs, cotangents):

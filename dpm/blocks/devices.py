@@ -53,8 +53,8 @@ class Placed(Op):
         X = pt.as_tensor(X)
         return Apply(self, [X], [X.type()])
 
-    def infer_shape(self, fgraph, node, shapes):
-        return shapes
+    def infer_shape(self, *given):
+        return given[-1]  # the shapes; PyTensor 3.3 hands on no graph before them
 
     def pullback(self, inputs, outputs, cotangents):
         return cotangents
