@@ -12,6 +12,7 @@ from matplotlib.colors import ListedColormap
 from dpm.blocks.checkpoint import write_whole
 from dpm.inline import sharp_figures
 from dpm.player import player
+from dpm.tables import table as table
 
 DATA, NOISE, MODEL = "#1f5fa8", "#7a7a7a", "#c2571a"  # readable without colour vision
 

@@ -27,7 +27,7 @@ FLOORS = (  # from the ground up; a room may import those below, and its own fol
     "variants",
     "model",
     "sfo",
-    ("player", "inline"),
+    ("player", "inline", "tables"),
     "viz",
     "sampler",
     "datasets",
