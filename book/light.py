@@ -113,13 +113,14 @@ def bare_notebooks(sources: Path) -> None:
 
 # What Bootstrap's script gives to tags of a page while it is read.
 WHILE_READ = re.compile(r"(?:bs-)?(?:tooltip|dropdown|collaps|show|hid|fade)[\w-]*")
+WORDS = ("texts.js", "searchindex.js")  # of the book
 
 
 def used_styles(out: Path) -> None:
     """Leave out rules for classes that nothing names: half of the theme's sheet.
 
     A class is named by a page or by a script. Not looked through are scripts that hold
-    the book's own words, MathJax, which brings its styles along, and of Bootstrap what
+    the book's words, MathJax, which brings its styles along, and of Bootstrap what
     no page of ours has, such as its dialogs.
     """
     words = set()
@@ -127,7 +128,7 @@ def used_styles(out: Path) -> None:
         text = path.read_text(encoding="utf8")
         if path.name == "bootstrap.js":
             words.update(WHILE_READ.findall(text))
-        elif path.name != "texts.js" and "mathjax" not in path.parts:
+        elif path.name not in WORDS and "mathjax" not in path.parts:
             words.update(re.findall(r"[\w-]+", text))
 
     def wanted(selector):
