@@ -138,13 +138,14 @@ def used_styles(out: Path) -> None:
         )
 
     def keep(rule):
-        lead, selectors, block = rule.groups()
+        selectors, block = rule.groups()
         kept = [s for s in re.split(r",(?![^(]*\))", selectors) if wanted(s)]
-        return f"{lead}{','.join(kept)}{block}" if kept else lead
+        return f"{','.join(kept)}{block}" if kept else ""
 
     for sheet in (out / "_static").rglob("*.css"):
         text = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf8"), flags=re.S)
-        text = re.sub(r"(^|[{};])([^{};@]*\.[^{};@]+)(\{[^{}]*\})", keep, text)
+        rule = r"(?:^|(?<=[{};]))([^{};@]*\.[^{};@]+)(\{[^{}]*\})"
+        text = re.sub(rule, keep, text)
         sheet.write_text(text, encoding="utf8")
 
 
