@@ -193,10 +193,13 @@ def test_formulas_fit_and_are_no_stops_of_the_keyboard(page):
 
 
 def test_a_page_is_light(page):
-    """In bytes, uncompressed, pictures and scripts and all."""
+    """In bytes, uncompressed, pictures and scripts and all.
+
+    Bark has photographs, of which no pixel is lost.
+    """
     files = {url.partition("?")[0] for url in page.asked if url.startswith("file:")}
     size = sum(os.path.getsize(unquote(urlsplit(url).path)) for url in files)
-    assert size < 2_500_000
+    assert size < (2_200_000 if page.url.endswith("bark.html") else 2_000_000)
 
 
 def test_styles_that_are_left_out_change_nothing(browser, html):
@@ -205,7 +208,7 @@ def test_styles_that_are_left_out_change_nothing(browser, html):
     sheets = Path(theme).parent / "theme" / "pydata_sphinx_theme" / "static" / "styles"
     ours = html / "_static" / "styles" / "pydata-sphinx-theme.css"
     theirs = (sheets / ours.name).read_text(encoding="utf8")
-    assert len(ours.read_text(encoding="utf8")) < 0.7 * len(theirs)
+    assert len(ours.read_text(encoding="utf8")) < 0.3 * len(theirs)
     page = browser.new_page()
     page.goto((html / "book" / "welcome.html").as_uri())
     page.add_style_tag(content=STILL)
