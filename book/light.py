@@ -28,8 +28,9 @@ from dpm.inline import EMBEDDED, PICTURES
 MATHJAX = (  # what `loader` in _config.yml names, and what that loads
     "startup.js",
     "core.js",
-    "input/tex.js",
-    "input/tex/extensions",
+    "input/tex-base.js",
+    "input/tex/extensions/ams.js",
+    "input/tex/extensions/boldsymbol.js",
     "output/chtml.js",
     "output/chtml/fonts",
     "a11y/assistive-mml.js",
@@ -46,8 +47,7 @@ def copy_mathjax(static: Path) -> None:
         target = static / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (source / name).is_dir():
-            unused = shutil.ignore_patterns("all-packages.js")
-            shutil.copytree(source / name, target, dirs_exist_ok=True, ignore=unused)
+            shutil.copytree(source / name, target, dirs_exist_ok=True)
         else:
             shutil.copy(source / name, target)
 

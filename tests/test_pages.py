@@ -193,13 +193,11 @@ def test_formulas_fit_and_are_no_stops_of_the_keyboard(page):
 
 
 def test_a_page_is_light(page):
-    """In bytes, uncompressed, pictures and scripts and all.
-
-    Bark has photographs, of which no pixel is lost.
-    """
+    """In bytes, uncompressed, pictures and scripts and all."""
+    most = {"bark": 2_300_000, "training": 2_100_000}  # photographs; the longest page
     files = {url.partition("?")[0] for url in page.asked if url.startswith("file:")}
     size = sum(os.path.getsize(unquote(urlsplit(url).path)) for url in files)
-    assert size < (2_200_000 if page.url.endswith("bark.html") else 2_000_000)
+    assert size < most.get(Path(page.url).stem, 2_000_000)
 
 
 def test_styles_that_are_left_out_change_nothing(browser, html):
