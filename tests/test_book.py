@@ -129,7 +129,9 @@ def test_pictures_have_captions_and_names_of_their_own():
             assert "image/png" not in kinds, (
                 "sharp figures: viz.use_style() comes first"
             )
+            html = "".join(o.get("data", {}).get("text/html", "") for o in cell.outputs)
             pictures = [kind for kind in kinds if kind == "image/svg+xml"]
+            pictures += ["slider"] * html.count('class="animation"')
             if not pictures:
                 continue
             assert len(pictures) == 1, "two figures would share one name"
