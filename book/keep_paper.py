@@ -51,14 +51,15 @@ def main(argv=None) -> int:
     run = parser.parse_args(argv).run
     made, meta = checkpoint.load(run)
     name = meta["recipe"]["dataset"]
-    arrays, kept = checkpoint.load(KEPT) if KEPT.exists() else ({}, {})
     X = dpm.load(run).sample(N, seed=0)
+    report = scored(run, SCORED[name])
+    arrays, kept = checkpoint.load(KEPT) if KEPT.exists() else ({}, {})
     arrays[f"{name}_samples"] = np.rint(255 * X).clip(0, 255).astype(np.uint8)
     parts = np.array_split(made["costs"], PARTS)
     arrays[f"{name}_costs"] = np.array([part.mean() for part in parts], "float32")
     about = ("command", "iterations_done", "seconds", "recipe", "versions")
     kept[name] = {key: meta[key] for key in about}
-    kept[name]["report"] = scored(run, SCORED[name])
+    kept[name]["report"] = report
     checkpoint.save(KEPT, arrays, kept)
     return 0
 

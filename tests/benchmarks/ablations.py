@@ -103,14 +103,9 @@ def begun(file: Path, settings: dict) -> dict:
 def main(name: str, base: str = "pictures") -> None:
     """Train them all, print a table, and keep it."""
     steps, n, layers = SMALLER[name]
+    changes, suffix = WITHOUT[name], ""
     if base == "paper":
-        layers, changes, file = (
-            {},
-            OURS_IN_PAPERS,
-            f"ablations_{name.lower()}_paper.npz",
-        )
-    else:
-        changes, file = WITHOUT[name], f"ablations_{name.lower()}.npz"
+        layers, changes, suffix = {}, OURS_IN_PAPERS, "_paper"
     recipe = changed(named(base, name), {"model_args": layers})
     data = recipe.load_data()
     variants = {"as it is": {}, **changes}
