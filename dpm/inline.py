@@ -1,7 +1,9 @@
 """How a notebook keeps a figure: letters and lines sharp on every screen, and light.
 
 A figure is kept as SVG. Pictures in it, maps of colours and clouds of points are pixels
-there: two in place of one each way, or one where that would be heavy.
+there. A picture of few pixels keeps those that it has, and whatever shows it makes them
+larger: squares where they are large, smoothly where they are not. All else has two in
+place of one each way, or one where that would be heavy.
 """
 
 import base64
@@ -13,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from PIL import Image
 
@@ -21,6 +24,10 @@ CORNERS = 2000  # of a filled shape, likewise
 HEAVY = 200_000  # characters of an SVG
 SHAPE = re.compile(r" (?:d|x|y)=\"[^\"]*\"")
 PICTURES = "holds pictures"  # among the keywords of such an SVG
+SQUARE = 1.5  # points of a pixel, from which on it is shown as a square
+ENLARGED = re.compile(
+    r'(transform="matrix\(([\d.]+) [^"]*") style="image-rendering[^"]*"'
+)
 EMBEDDED = re.compile(r"(data:image/png;base64,)([^\"]*)")  # a PNG in a text
 
 
@@ -35,9 +42,21 @@ def _is_heavy(artist) -> bool:
     return isinstance(artist, QuadMesh)
 
 
+def _has_few_pixels(image, density) -> bool:
+    """Whether a picture is drawn larger than it is, both ways."""
+    height, width = image.get_size()
+    box = image.get_window_extent()
+    return density * box.width >= width and density * box.height >= height
+
+
 def _rounded(shape) -> str:
     """The numbers of an attribute to a hundredth of a point."""
     return re.sub(r"-?\d+\.\d{3,}", lambda n: f"{float(n[0]):.2f}", shape[0])
+
+
+def _smooth(tag) -> str:
+    """The size of an enlarged picture, and how it is to be shown."""
+    return tag[0] if float(tag[2]) >= SQUARE else tag[1]
 
 
 def lighter(png: str) -> str:
@@ -87,16 +106,22 @@ def as_svg(fig) -> str | None:
 
     for artist in fig.findobj(_is_heavy):
         artist.set_rasterized(True)
+    pictures = {image: image.get_interpolation() for image in fig.findobj(AxesImage)}
+    if pictures:
+        fig.draw_without_rendering()  # now it is known how large they are
     words = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # leave them out
     if any(ax.images for ax in fig.axes):
         words["Keywords"] = [PICTURES]
-    for dpi in (2 * fig.dpi, fig.dpi):
+    for density in (2, 1):
+        for image, way in pictures.items():
+            few = _has_few_pixels(image, density)
+            image.set_interpolation("none" if few else way)
         with plt.rc_context({"svg.hashsalt": "dpm"}):
-            text = print_figure(fig, fmt="svg", dpi=dpi, metadata=words)
+            text = print_figure(fig, fmt="svg", dpi=density * fig.dpi, metadata=words)
         if not text:
             return None
         text = EMBEDDED.sub(lambda found: found[1] + lighter(found[2]), text)
-        text = SHAPE.sub(_rounded, text)
+        text = ENLARGED.sub(_smooth, SHAPE.sub(_rounded, text))
         if len(text) <= HEAVY:
             break
     return text

@@ -62,21 +62,38 @@ def test_a_hundredth_of_a_point_is_enough(drawn):
     assert not re.search(r"\.\d{3}", "".join(numbers))
 
 
-def test_pictures_are_named_as_such_and_two_pixels_stand_for_one(drawn):
-    picture = np.random.default_rng(0).random((50, 50))
+def picture(n, seed=0):
+    """Draw n x n random pixels, all over the axes."""
 
     def draw(ax):
-        ax.imshow(picture, cmap="gray")
+        ax.imshow(np.random.default_rng(seed).random((n, n)), cmap="gray")
         ax.set_position([0, 0, 1, 1])
 
+    return draw
+
+
+def test_a_picture_of_few_pixels_keeps_them(drawn):
     size = {"figsize": (1, 1), "dpi": 50, "layout": "none"}
-    text = drawn(draw, **size)
-    assert inline.PICTURES in text
+    for n, shown in ((40, True), (60, False)):  # points of a pixel: 1.8, 1.2
+        text = drawn(picture(n), **size)
+        assert inline.PICTURES in text
+        ((_, png),) = inline.EMBEDDED.findall(text)
+        grey = pixels(png)[..., 0]
+        levels = np.random.default_rng(0).random((n, n))
+        assert grey.shape == (n, n)
+        assert np.corrcoef(grey.ravel(), levels.ravel())[0, 1] > 0.9999
+        assert ("pixelated" in text) == shown, "squares only where they are large"
+
+
+def test_for_all_else_two_pixels_stand_for_one(drawn):
+    size = {"figsize": (1, 1), "dpi": 50, "layout": "none"}
+    text = drawn(picture(101), **size)
     ((_, png),) = inline.EMBEDDED.findall(text)
-    assert pixels(png).shape == (100, 100, 4)
-    heavy = np.random.default_rng(0).random((600, 600))
-    text = drawn(lambda ax: ax.imshow(heavy), figsize=(6, 6), dpi=100, layout="none")
-    assert max(pixels(inline.EMBEDDED.findall(text)[0][1]).shape) < 600, "one for one"
+    assert pixels(png).shape == (100, 100, 4) and "pixelated" not in text
+    for n in (1000, 1300):
+        text = drawn(picture(n), figsize=(6, 6), dpi=100, layout="none")
+        ((_, png),) = inline.EMBEDDED.findall(text)
+        assert max(pixels(png).shape) == 600, "one for one"
 
 
 def test_no_pixel_is_changed_when_channels_are_saved():
