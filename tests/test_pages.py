@@ -195,7 +195,7 @@ def test_formulas_fit_and_are_no_stops_of_the_keyboard(page):
 
 def test_a_page_is_light(page):
     """In bytes, uncompressed, pictures and scripts and all."""
-    most = {"bark": 2_300_000, "training": 2_100_000}  # photographs; the longest page
+    most = {"bark": 2_250_000}  # eighteen photographs
     files = {url.partition("?")[0] for url in page.asked if url.startswith("file:")}
     size = sum(os.path.getsize(unquote(urlsplit(url).path)) for url in files)
     assert size < most.get(Path(page.url).stem, 2_000_000)
