@@ -5,8 +5,10 @@ After the build, `website.py` calls `make_light`, which
 - copies those parts of MathJax that the pages load, and none of what they do not;
 - keeps of the theme's icons those that are shown, and of the styles those whose classes
   some page or script names;
-- writes the pixels of figures and sliders as lossless WebP, gives each figure its size,
-  and tells the style sheet which figures are only lines and letters;
+- writes the pixels of figures and sliders as lossless WebP and their curves without
+  spaces and zeros that say nothing, gives each figure its size, and tells the style
+  sheet which figures are only lines and letters;
+- leaves out the tags of what the highlighter would give the colour of all code;
 - offers notebooks for download without their outputs, which the page shows already.
 """
 
@@ -166,6 +168,21 @@ def with_light_pixels(path: Path) -> None:
         path.write_text(EMBEDDED.sub(lossless, text), encoding="utf8")
 
 
+def with_light_curves(path: Path) -> None:
+    """The same drawing without spaces, line ends and zeros that say nothing."""
+
+    def short(found):
+        path = re.sub(r"(\.\d*?)0+(?!\d)", r"\1", found[0])
+        path = re.sub(r"\.(?!\d)", "", path)
+        path = re.sub(r"\s*([A-Za-z])\s*|\s+(?=-)", r"\1", path)
+        return re.sub(r"\s+", " ", path)
+
+    text = path.read_text(encoding="utf8")
+    text = re.sub(r'(?<= d=")[^"]*', short, text)
+    text = re.sub(r'(?<= style=")[^"]*', lambda s: re.sub("(?<=[:;]) ", "", s[0]), text)
+    path.write_text(re.sub(r"\s*\n\s*(?=<)", "", text), encoding="utf8")
+
+
 def dress_figures(out: Path) -> None:
     """Each figure in a box, with its size.
 
@@ -191,6 +208,14 @@ def dress_figures(out: Path) -> None:
         path.write_text(re.sub(figure, dressed, page), encoding="utf8")
 
 
+def plain_names(out: Path) -> None:
+    """Names, signs and spaces of code have the colour of all code, and need no tags."""
+    for path in out.rglob("*.html"):
+        page = path.read_text(encoding="utf8")
+        plain = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", page)
+        path.write_text(plain.replace("<span></span>", ""), encoding="utf8")
+
+
 def make_light(out: Path) -> None:
     static = out / "_static"
     copy_mathjax(static)
@@ -199,7 +224,10 @@ def make_light(out: Path) -> None:
     slim(static)
     bare_notebooks(out / "_sources")
     dress_figures(out)
-    files = [*(out / "_images").glob("*.svg"), *(out / "book").glob("*.html")]
+    plain_names(out)
+    drawn = list((out / "_images").glob("*.svg"))
     with ThreadPoolExecutor() as pool:
-        list(pool.map(with_light_pixels, files))
+        list(pool.map(with_light_pixels, [*drawn, *(out / "book").glob("*.html")]))
+    for path in drawn:
+        with_light_curves(path)
     used_styles(out)

@@ -195,7 +195,7 @@ def test_formulas_fit_and_are_no_stops_of_the_keyboard(page):
 
 def test_a_page_is_light(page):
     """In bytes, uncompressed, pictures and scripts and all."""
-    most = {"bark": 2_450_000, "training": 2_100_000}  # photographs; the longest page
+    most = {"bark": 2_400_000}  # eighteen photographs
     files = {url.partition("?")[0] for url in page.asked if url.startswith("file:")}
     size = sum(os.path.getsize(unquote(urlsplit(url).path)) for url in files)
     assert size < most.get(Path(page.url).stem, 2_000_000)
@@ -290,6 +290,26 @@ def test_slider_turns_time(page):
     assert slider.get_attribute("aria-valuetext").startswith("picture 13 of ")
     assert picture.get_attribute("src") != before
     assert page.trouble == []
+
+
+@pytest.mark.parametrize("page", ["forward"], indirect=True)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_in_code_have_the_highlighters_colour_without_tags(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    until(page, f"document.documentElement.dataset.theme === '{scheme}'")
+    colors = page.evaluate("""[...document.querySelectorAll(".highlight")]
+      .filter(code => !code.parentNode.matches(".output")).flatMap(code => {
+        const tagged = ["n", "p", "w"].map(name => {
+          const tag = document.createElement("span");
+          tag.className = name;
+          code.firstChild.append(tag);
+          return tag;
+        });
+        const found = [code.firstChild, ...tagged].map(t => getComputedStyle(t).color);
+        tagged.forEach(tag => tag.remove());
+        return found;
+      })""")
+    assert len(colors) > 40 and len(set(colors)) == 1
 
 
 @pytest.mark.parametrize("page", ["forward"], indirect=True)
@@ -485,6 +505,28 @@ def test_no_pixel_of_a_figure_is_lost(html):
     drawn = [(html / "_images" / name).read_text(encoding="utf8") for name in names]
     here = set().union(*(all_pixels(text, kind) for text in drawn for kind in kinds))
     assert there and here == there
+
+
+def test_curves_are_drawn_with_fewer_letters_and_the_same_numbers(html):
+    number = r"-?\d*\.?\d+(?:e-?\d+)?"
+
+    def curves(text):
+        """Letters and numbers of each path."""
+        for path in re.findall(r' d="([^"]*)"', text):
+            assert not re.sub(rf"{number}|[A-Za-z\s]", "", path), "only these"
+            parts = re.findall(rf"{number}|[A-Za-z]", path)
+            yield [part if part.isalpha() else float(part) for part in parts]
+
+    notebook = nbformat.read(ROOT / "book" / "training.ipynb", as_version=4)
+    outputs = [o.get("data", {}) for c in notebook.cells for o in c.get("outputs", [])]
+    kept = [o["image/svg+xml"] for o in outputs if "image/svg+xml" in o]
+    page = (html / "book" / "training.html").read_text(encoding="utf8")
+    names = re.findall(r'src="[^"]*_images/([^"]+\.svg)', page)
+    drawn = [(html / "_images" / name).read_text(encoding="utf8") for name in names]
+    assert len(kept) == len(drawn) > 5
+    for before, after in zip(kept, drawn, strict=True):
+        assert list(curves(before)) == list(curves(after))
+        assert len(after) < 0.9 * len(before)
 
 
 def test_the_site_is_light(html):
